@@ -8,7 +8,7 @@ from pathlib import Path
 from django.db import DatabaseError
 
 from dashboard.core.comparison.rows import compare
-from dashboard.core.experiments.messages import ArmStatus, Column, Comparison, Phase
+from dashboard.core.experiments.messages import STARTING, ArmStatus, Column, Comparison
 from dashboard.core.modes import ExperimentSpec
 from dashboard.core.namespaces.state import NamespaceState
 from dashboard.engine.protocol import EngineUnreachable
@@ -98,7 +98,7 @@ async def _clean_up(lab: Lab, identity: str) -> None:
 
 async def _launched(lab: Lab, identity: str) -> ExperimentDriver:
     driver = await _driver_of(lab, identity)
-    while (driver.view.head is None) or driver.view.head.phase in {Phase.WAITING, Phase.PREPARING, Phase.LAUNCHING}:
+    while driver.view.head is None or driver.view.head.phase in STARTING:
         if driver.view.head is not None and driver.view.head.problem:
             raise EngineUnreachable(driver.view.head.problem, 503)
         await asyncio.sleep(POLL_S)

@@ -1,4 +1,4 @@
-"""Runs the database queries of a lab in a thread of their own."""
+"""Runs database queries in a thread of their own: those of a lab, and those of the feeds of pages."""
 
 import asyncio
 import select
@@ -13,7 +13,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from dashboard.store.telemetry import telemetry
 
-THREAD = "lab-database"
+#: The names of these threads.
+LAB_THREAD, FEED_THREAD = "lab-database", "feed-database"
 #: A connection that was used within these seconds is reused without a check, because a check takes as long as a query.
 FRESH_S = 1.0
 #: How long a page and a lab wait for another process that writes to SQLite's file. A page then shows the reason; the
@@ -25,7 +26,7 @@ def limit_waiting(connection: BaseDatabaseWrapper, **_options: object) -> None:
     """Sets how long a new connection waits for other writers of SQLite's file: ``LAB_WAIT_S`` in a lab's database
     thread, otherwise ``PAGE_WAIT_S``. A receiver of the signal ``connection_created``."""
     if connection.vendor == "sqlite":
-        wait_s = LAB_WAIT_S if threading.current_thread().name.startswith(THREAD) else PAGE_WAIT_S
+        wait_s = LAB_WAIT_S if threading.current_thread().name.startswith(LAB_THREAD) else PAGE_WAIT_S
         with connection.cursor() as cursor:
             cursor.execute(f"PRAGMA busy_timeout = {wait_s * 1000:.0f}")
 
@@ -44,10 +45,12 @@ def _has_received() -> bool:
 
 
 class DatabaseThread:
-    """Runs functions of the store in one thread of its own, one function at a time."""
+    """Runs functions of the store in one thread of its own, one function at a time. ``name`` is the name of the thread.
+    The durations of calls in a lab's thread are added to ``telemetry.database_s``."""
 
-    def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix=THREAD)
+    def __init__(self, name: str = LAB_THREAD) -> None:
+        self._is_lab = name == LAB_THREAD
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
         self._used_at = 0.0
 
     def _check_connection(self) -> None:
@@ -74,7 +77,8 @@ class DatabaseThread:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, call)
         finally:
-            telemetry.database_s.add(time.monotonic() - began)
+            if self._is_lab:
+                telemetry.database_s.add(time.monotonic() - began)
 
     def close(self) -> None:
         """Closes the connection and ends the thread. Waits at most ``LAB_WAIT_S`` for earlier calls, which may be

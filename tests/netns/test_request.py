@@ -91,8 +91,9 @@ async def test_a_server_on_both_families_sees_ipv4_as_ipv4(namespace: Namespace)
 
 
 async def test_behind_a_proxy_the_server_sees_the_proxy(
-    netns: Netns, namespace: Namespace, make_netns: Callable[[], Netns]
+    netns: Netns, namespace: Namespace, make_netns: Callable[[], Netns], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(request_module, "_WATCH_S", 60.0)  # the proxy runs in this loop, and may connect late
     inner = make_netns()
     netns.batch(
         f"link add cable type veth peer name eth0 netns {inner.pid}",

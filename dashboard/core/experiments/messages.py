@@ -247,6 +247,7 @@ class Phase(StrEnum):
     FAILED = "failed"  # no arm could be launched
 
 
+STARTING = frozenset({Phase.WAITING, Phase.PREPARING, Phase.LAUNCHING})
 ENDED = frozenset({Phase.STOPPED, Phase.FAILED})
 
 

@@ -114,7 +114,7 @@ def judge_differences(
 
 def decide(delta: float, interval: Interval, strict: Interval, margin: float) -> Verdict:
     """Returns the verdict on a difference. ``interval`` is its 95 % interval, ``strict`` its 99 % interval. Differences
-    below ``margin`` do not matter."""
+    of up to ``margin`` do not matter."""
     if -margin <= interval.low and interval.high <= margin:
         return Same(max(abs(interval.low), abs(interval.high)))
     if strict.low > 0 and delta >= margin:

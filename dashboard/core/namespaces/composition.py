@@ -104,9 +104,8 @@ def _compose_firewall(
 
 
 def size_of_changes(changes: Changes) -> int:
-    """Returns how many items a change contains: links, routes, listeners, firewall rules and removed sysctls. Sysctls
-    that it sets are not counted. If the number is above ``size_of_state``, the complete state is shorter than the
-    change."""
+    """Returns how many items a change contains: links, routes, listeners, sysctls and firewall rules. If the number is
+    above ``size_of_state``, the complete state is shorter than the change."""
     lists = (
         changes.interfaces_set,
         changes.interfaces_removed,
@@ -114,6 +113,7 @@ def size_of_changes(changes: Changes) -> int:
         changes.routes_removed,
         changes.listeners_added,
         changes.listeners_removed,
+        changes.sysctls_set or (),
         changes.sysctls_removed,
     )
     rules = changes.firewall if isinstance(changes.firewall, FirewallChanges) else FirewallChanges()

@@ -14,6 +14,7 @@ from django.db import IntegrityError
 from dashboard.core.experiments.budget.pace import Limits, Pace, new_pace
 from dashboard.core.experiments.budget.queue import JournalQueue
 from dashboard.core.experiments.journal import Cause, Entry, Facts, View
+from dashboard.core.experiments.messages import STARTING
 from dashboard.store import experiments as experiment_store
 from dashboard.store.database import DatabaseThread
 from dashboard.store.telemetry import telemetry
@@ -23,6 +24,9 @@ RETRY_S = (0.05, 0.2, 1.0, 2.0)
 #: Seconds between two writes of the open entry, which merges changes, and seconds without a change until it becomes
 #: final.
 REPLACE_S, CALM_S = 1.0, 3.0
+#: Seconds between two writes during a launch. Each write costs processor time here and in every process that shows the
+#: experiment, and the containers need that time to start.
+LAUNCH_S = 0.2
 #: How many seconds ``close`` waits if the last write failed.
 FAILING_S = 1.0
 
@@ -69,7 +73,7 @@ class JournalWriter:
         self._database = database
         self._publisher = publisher
         self._clock = clock
-        self._replaced_at = 0.0
+        self._replaced_at = self._committed_at = 0.0
         self._calm: asyncio.TimerHandle | None = None
         self._flushes = 0
         self._failures = 0
@@ -164,17 +168,22 @@ class JournalWriter:
 
     async def _wait_for_work(self) -> bool:
         """Returns False if there is nothing to write. Otherwise waits until a batch is due, and returns True."""
-        while not self._queue.has_final:
-            if not self._queue.has_open:
-                return False
-            left = self._replaced_at + REPLACE_S - time.monotonic()
+        while self._queue.has_final or self._queue.has_open:
+            left = self._due_at() - time.monotonic()
             if left <= 0 or self._flushes:
-                break
+                return True
             self._hurry.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(left):
                     await self._hurry.wait()
-        return True
+        return False
+
+    def _due_at(self) -> float:
+        """Returns when the next batch is due, in seconds of the monotonic clock; 0 if it is due at once."""
+        if not self._queue.has_final:
+            return self._replaced_at + REPLACE_S
+        head = self._queue.view.head
+        return self._committed_at + LAUNCH_S if head is not None and head.phase in STARTING else 0.0
 
     async def _write(self) -> None:
         while await self._wait_for_work():
@@ -208,6 +217,7 @@ class JournalWriter:
             now = time.monotonic()
             for one in batch.waiting:
                 telemetry.commit_s.add(now - one.appended_at)
+            self._committed_at = now
             if batch.open is not None:
                 self._replaced_at = now
             telemetry.entries_written += self._queue.committed(batch)

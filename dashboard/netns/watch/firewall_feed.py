@@ -11,6 +11,9 @@ from dashboard.netns.watch.namespace_watch import KernelView
 
 #: The Engine sets the rules of a port some milliseconds after the link and around the listener.
 QUIET_S = 0.1
+#: Seconds after a reading in which ``touch`` starts no other: a launch of containers changes the interfaces many times,
+#: and each reading runs three programs.
+PAUSE_S = 0.5
 #: The share of the time that readings after changes may take: the rules of 3000 services take a second.
 _READ_SHARE = 0.05
 #: The programs that hold the sockets of published ports.
@@ -55,8 +58,11 @@ class FirewallFeed:
         self.rules = FirewallRules()
 
     def touch(self) -> None:
-        """Makes the feed read the rules soon. Several calls before this reading lead to only one reading. After a slow
-        reading, the feed waits longer, so that it reads for at most 5 % of the time."""
+        """Makes the feed read the rules soon. Several calls before this reading lead to only one reading.
+
+        After a reading, the feed waits ``PAUSE_S``, or longer after a slow one, so that it reads for at most 5 % of the
+        time.
+        """
         self._again = True
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._read_when_quiet())
@@ -76,7 +82,7 @@ class FirewallFeed:
                 self._started -= 1  # the callers that wait for this reading read the rules themselves
                 raise
             now = time.monotonic()
-            self._due = now + (now - began) / _READ_SHARE
+            self._due = now + max(PAUSE_S, (now - began) / _READ_SHARE)
         if rules != self.rules:
             self.rules = rules
             self._on_change()

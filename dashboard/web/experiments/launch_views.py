@@ -1,5 +1,6 @@
 """The start page: the form that launches an experiment, presets, and the list of experiments."""
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -161,7 +162,8 @@ async def launch(request: HttpRequest) -> HttpResponse:
     If the form's field ``STOP`` names an experiment that holds a port, stops that experiment instead, and shows the
     form again.
     """
-    host, places = request.POST.get("host", ""), await launch_places()
+    host = request.POST.get("host", "")
+    places = await launch_places() if host or service.labs is not None else {}
     form = LaunchForm(request.POST, machine_names=machine_names(places, host))
     spec = form.parse()
     if host and host not in places:
@@ -178,10 +180,9 @@ async def launch(request: HttpRequest) -> HttpResponse:
         return await _home(request, form, holders=holders or (), freed=holders == (), host=host)
     if spec is None:
         return await _home(request, form, status=400, host=host)
-    holders = await find_holders(request, spec.arms, host=host)
+    holders, user = await asyncio.gather(find_holders(request, spec.arms, host=host), request.auser())
     if holders:
         return await _home(request, form, status=409, holders=holders, host=host)
-    user = await request.auser()
     try:
         identity = await to_db_thread(_create, spec, user.pk, host)
     except NoSpaceError as error:

@@ -13,7 +13,7 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse
 
 from dashboard.configuration import database_connections
-from dashboard.store.database import DatabaseThread
+from dashboard.store.database import FEED_THREAD, DatabaseThread
 from dashboard.web.http.turn_queue import current_turn
 
 #: The number of threads for queries and threaded views. Python's default is six on two cores, fewer than the requests
@@ -53,7 +53,7 @@ async def to_db_thread[**P, T](function: Callable[P, T], *args: P.args, **kwargs
 
 @cache
 def _feed_thread() -> DatabaseThread:
-    return DatabaseThread()
+    return DatabaseThread(FEED_THREAD)
 
 
 async def to_feed_thread[**P, T](function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

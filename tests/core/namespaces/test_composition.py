@@ -54,6 +54,9 @@ def test_sizes_count_items() -> None:
     listeners = tuple(make_listener(port, "python3", 7) for port in range(9000, 9010))
     assert size_of_changes(delta(state, replace(state, listeners=(*state.listeners, *listeners)))) == 10
     assert size_of_state(replace(state, listeners=listeners)) >= 10
+    sysctls = {f"net.ipv4.conf.eth{number}.forwarding": "1" for number in range(10)}
+    forwarding = replace(state, sysctls={**state.sysctls, **sysctls})
+    assert size_of_changes(delta(state, forwarding)) == size_of_changes(delta(forwarding, state)) == 10
     drops = tuple(DirectDrop(Family.INET, f"172.17.0.{end}") for end in range(10))
     dropping = replace(state, firewall=FirewallRules(direct_drops=drops))
     assert size_of_changes(delta(replace(state, firewall=FirewallRules()), dropping)) == 10

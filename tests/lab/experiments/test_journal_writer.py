@@ -96,6 +96,33 @@ async def test_entries_appended_during_a_write_are_the_next_batch(
     await writer.flush()
 
 
+async def test_entries_of_a_launch_wait_for_the_next_write_until_the_launch_ends(
+    writer: JournalWriter, publisher: RecordingPublisher, database: DatabaseThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LAUNCH_S", 3600.0)
+    writer.append(CAUSE, Facts(head=make_head(Phase.PREPARING)), "preparing")
+    await eventually(lambda: publisher.woken == [writer.experiment])
+    writer.append(CAUSE, Facts(head=make_head(Phase.LAUNCHING)), "launching")
+    writer.append(CAUSE, Facts(), "created")
+    await others_run()
+    assert len(await database.run(experiment_store.entries, writer.experiment)) == 1
+    writer.append(CAUSE, Facts(head=make_head(Phase.RUNNING)), "running")
+    await eventually(lambda: len(publisher.woken) == 2)
+    assert len(await database.run(experiment_store.entries, writer.experiment)) == 4
+    writer.append(CAUSE, Facts(), "stopped listening")
+    await eventually(lambda: len(publisher.woken) == 3)
+
+
+async def test_a_flush_does_not_wait_for_the_next_write_of_a_launch(
+    writer: JournalWriter, database: DatabaseThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LAUNCH_S", 3600.0)
+    for phase in (Phase.PREPARING, Phase.LAUNCHING):
+        writer.append(CAUSE, Facts(head=make_head(phase)), phase)
+        await writer.flush()
+    assert len(await database.run(experiment_store.entries, writer.experiment)) == 2
+
+
 async def test_a_failed_write_is_repeated_and_published_as_trouble(
     writer: JournalWriter, publisher: RecordingPublisher, database: DatabaseThread, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -38,6 +38,7 @@ def readings(monkeypatch: pytest.MonkeyPatch) -> Readings:
     made = Readings()
     monkeypatch.setattr(module, "read_firewall", made)
     monkeypatch.setattr(module, "QUIET_S", 0)
+    monkeypatch.setattr(module, "PAUSE_S", 0)
     monkeypatch.setattr(module, "_READ_SHARE", float("inf"))
     return made
 
@@ -121,10 +122,11 @@ async def test_a_closed_feed_reads_no_more(feed: FirewallFeed, readings: Reading
     assert feed.rules == FirewallRules()
 
 
+@pytest.mark.parametrize(("name", "value"), [("_READ_SHARE", 1e-9), ("PAUSE_S", 3600.0)])
 async def test_after_a_reading_changes_wait_and_callers_do_not(
-    feed: FirewallFeed, readings: Readings, monkeypatch: pytest.MonkeyPatch
+    feed: FirewallFeed, readings: Readings, monkeypatch: pytest.MonkeyPatch, name: str, value: float
 ) -> None:
-    monkeypatch.setattr(module, "_READ_SHARE", 1e-9)
+    monkeypatch.setattr(module, name, value)
     await feed.refresh()
     feed.touch()
     for _ in range(100):

@@ -93,7 +93,7 @@ def test_a_lock_belongs_to_one_process_at_a_time(cable: Cable) -> None:
     assert not second.acquire()
     assert first.holds()
     first.release()
-    assert second.acquire()
+    until(second.acquire)  # PostgreSQL's process for the first connection may need a moment to end
     assert not first.holds()
     second.release()
 

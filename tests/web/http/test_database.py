@@ -10,8 +10,11 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.backends.signals import connection_created
 
 from dashboard.configuration import database_connections
+from dashboard.store.database import FEED_THREAD, PAGE_WAIT_S, limit_waiting
+from dashboard.store.telemetry import telemetry
 from dashboard.web.http import database, turn_queue
 from dashboard.web.http.database import (
     KEPT_CONNECTIONS,
@@ -110,7 +113,27 @@ async def test_queries_of_feeds_reuse_the_connection_to_sqlite_until_it_is_close
         close_feed_thread()
 
 
+def busy_timeout_ms() -> object:
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA busy_timeout")
+        return cursor.fetchone()[0]
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="connections to PostgreSQL come from a pool")
+@pytest.mark.django_db(transaction=True)
+async def test_queries_of_feeds_wait_as_pages_do_and_are_not_calls_of_the_lab() -> None:
+    close_feed_thread()
+    connection_created.connect(limit_waiting)
+    calls = telemetry.metrics().database_s
+    try:
+        assert await to_feed_thread(busy_timeout_ms) == PAGE_WAIT_S * 1000
+        assert telemetry.metrics().database_s == calls
+    finally:
+        connection_created.disconnect(limit_waiting)
+        close_feed_thread()
+
+
 async def test_queries_of_feeds_use_the_pool_of_postgresql(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "connection", SimpleNamespace(vendor="postgresql"))
     threads = {await to_feed_thread(lambda: threading.current_thread().name) for _ in range(3)}
-    assert not any(name.startswith("lab-database") for name in threads)
+    assert not any(name.startswith(FEED_THREAD) for name in threads)

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dashboard.core.experiments.messages import ArmStatus, Column, ExperimentHead, LaunchStep, Phase
+from dashboard.core.experiments.messages import STARTING, ArmStatus, Column, ExperimentHead, LaunchStep, Phase
 from dashboard.core.modes import NETWORK_DRIVERS, is_observer
 
-_LAUNCHES = frozenset({Phase.WAITING, Phase.PREPARING, Phase.LAUNCHING})
 _TEXTS = {
     LaunchStep.IMAGE: "getting the image",
     LaunchStep.NETWORK: "creating the network",
@@ -37,7 +36,7 @@ class ArmProgress:
 
 def launch_progress(head: ExperimentHead, columns: Sequence[Column]) -> tuple[ArmProgress, ...]:
     """Returns the progress of every arm; empty if the experiment is not being launched."""
-    if head.phase not in _LAUNCHES:
+    if head.phase not in STARTING:
         return ()
     return tuple(_arm_progress(head, column) for column in columns if not is_observer(column.key))
 
