@@ -98,7 +98,7 @@ def test_on_a_phone_a_measurement_is_started_and_its_verdict_distribution_and_hi
     # On a busy machine two seconds may not suffice for the right verdict. Each has its reason.
     expect(proxy.locator("[data-verdict]")).to_have_attribute("data-verdict", re.compile("slower|faster|inconclusive"))
     expect(proxy.locator(".verdict small").first).to_contain_text(
-        re.compile("docker-proxy copies|interval|paired blocks")
+        re.compile("docker-proxy copies|interval|paired block")
     )
     expect(page.locator("[data-slot=headline]")).not_to_be_empty()
     expect(page.locator("[data-part=method]")).to_contain_text("The time of 2 s is up.")
