@@ -72,7 +72,7 @@ class Arm(models.Model):
     empty."""
 
     experiment = models.ForeignKey(Experiment, on_delete=models.CASCADE, related_name="arms")
-    key = models.CharField(max_length=40)
+    key = models.CharField(max_length=63)
     position = models.PositiveSmallIntegerField()
     container_name = models.CharField(max_length=100)
     container_id = models.CharField(max_length=64, default="", blank=True)

@@ -73,8 +73,8 @@ class MeasurementSeries(models.Model):
     ``signature``."""
 
     run = models.ForeignKey(MeasurementRun, on_delete=models.CASCADE, related_name="series")
-    key = models.CharField(max_length=120)
-    column = models.CharField(max_length=60)
+    key = models.CharField(max_length=140)
+    column = models.CharField(max_length=63)
     path = models.CharField(max_length=80)
     probe = models.CharField(max_length=12)
     signature = models.CharField(max_length=200, db_index=True)

@@ -13,6 +13,7 @@ from django.db import IntegrityError, connections
 from dashboard.core.experiments.journal import Cause, Entry, Facts, Source, entry_size
 from dashboard.core.experiments.lifecycle import Wanted, container_name
 from dashboard.core.experiments.messages import ArmStatus, Phase
+from dashboard.core.experiments.validation import MAX_KEY
 from dashboard.models import Arm, Experiment, Installation
 from dashboard.store import experiments as experiment_store
 from dashboard.store import recent_entries
@@ -43,6 +44,12 @@ def test_every_arm_is_written_with_the_experiment(identity: str) -> None:
     assert record.launched == {}
     arms = list(Arm.objects.filter(experiment_id=identity).values_list("key", "container_name", "position"))
     assert arms == [(key, container_name(identity, key), n) for n, key in enumerate(("host", "bridge"))]
+
+
+def test_the_longest_valid_key_fits_into_the_columns() -> None:
+    """Only PostgreSQL refuses longer values; this test checks the fields, because it uses SQLite."""
+    experiment_store.create_experiment(make_spec(arms=[{"mode": "host", "key": "x" * MAX_KEY}]))
+    Arm.objects.get().clean_fields()
 
 
 def test_nothing_is_written_if_an_arm_is_invalid(monkeypatch: pytest.MonkeyPatch) -> None:

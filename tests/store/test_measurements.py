@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from dashboard.core.experiments.networks import MAX_NETWORKS
+from dashboard.core.experiments.validation import MAX_KEY
 from dashboard.core.measurements.histogram import encode_times
 from dashboard.core.measurements.measurement import Block, Environment, Options, Probe, Stop
-from dashboard.core.measurements.schedule import Series
+from dashboard.core.measurements.schedule import Series, make_series
 from dashboard.core.measurements.series_key import series_signature
-from dashboard.core.paths.model import Path, PathKind
-from dashboard.models import MeasurementBlock, MeasurementRun
+from dashboard.core.namespaces.state import Family
+from dashboard.core.operations.machines import MAX_NAME
+from dashboard.core.paths.model import MEASURED_KINDS, Path, PathKind
+from dashboard.models import MeasurementBlock, MeasurementRun, MeasurementSeries
 from dashboard.store import experiments as experiment_store
 from dashboard.store import measurement_history
 from dashboard.store import measurements as measurement_store
@@ -55,6 +59,18 @@ def begun(options: Options | None = None) -> str:
     run = measurement_store.create_run(experiment, "a run", [Probe.TCP_RR], options or Options(), 7)
     measurement_store.begin_run(run, (LOOPBACK, PROXY), MISSING, Environment(kernel="6.18"), MODES)
     return run
+
+
+def test_the_longest_series_fits_into_the_columns() -> None:
+    """Only PostgreSQL refuses longer values; this test checks the fields, because it uses SQLite."""
+    longest = max(MEASURED_KINDS, key=len)
+    path = Path(longest, "", f"@{'m' * MAX_NAME}", "x" * MAX_KEY, Family.INET6, "2001:db8::1", network=MAX_NETWORKS + 1)
+    series = make_series([path], (Probe.TCP_STREAM, Probe.HTTP))
+    experiment = experiment_store.create_experiment(make_spec("host"))
+    run = measurement_store.create_run(experiment, "a run", (Probe.TCP_STREAM, Probe.HTTP), Options(), 7)
+    measurement_store.begin_run(run, series, (), Environment(), {})
+    for row in MeasurementSeries.objects.all():
+        row.clean_fields()
 
 
 def measured(rounds: int = 12) -> str:

@@ -14,6 +14,7 @@ from dashboard.core.experiments.networks import check_networks, too_many_network
 from dashboard.core.modes import OBSERVERS, ArmSpec, ExperimentSpec, Mode, Publish
 
 MAX_ARMS = 50
+MAX_KEY = 63
 MAX_TEXT = 4096
 MAX_TITLE = 200
 MAX_ITEMS = 100
@@ -180,8 +181,8 @@ def _check_words(arm: ArmSpec) -> Iterator[tuple[str, str]]:
 
 
 def _check_shape(arm: ArmSpec) -> Iterator[tuple[str, str]]:
-    if len(arm.key) > 63 or not _NAME.fullmatch(arm.key):
-        yield "key", f"“{arm.key[:60]}” is not a valid name: use up to 63 letters, digits, “.”, “_” and “-”."
+    if len(arm.key) > MAX_KEY or not _NAME.fullmatch(arm.key):
+        yield "key", f"“{arm.key[:60]}” is not a valid name: use up to {MAX_KEY} letters, digits, “.”, “_” and “-”."
     if arm.key in OBSERVERS:
         yield "key", f"“{arm.key}” is the name of a column that is no container: choose another name."
     if len(arm.image) > 512 or not _IMAGE.fullmatch(arm.image):
