@@ -19,6 +19,8 @@ from dashboard.core.workshops.truth_readings import READINGS, Reading
 HEAD = "workshop.toml"
 FORMAT = 1
 MAX_STEPS = 60
+#: The length of the database's columns for names of steps.
+MAX_NAME = 60
 MAX_WORDS = 120
 MAX_PROBLEMS = 50
 _STEP_FILE = re.compile(r"([0-9]{2})-([a-z0-9]+(-[a-z0-9]+)*)\.md", re.ASCII)
@@ -218,6 +220,9 @@ def parse_workshop(name: str, files: Mapping[str, str]) -> ParsedWorkshop:
             sentence = "a step's file must be named NN-name.md, with lowercase letters, digits and hyphens."
             problems.append(Problem(file[:100], 0, sentence))
             continue
+        if len(match[2]) > MAX_NAME:
+            sentence = f"the name of a step has at most {MAX_NAME} characters, without number and .md: rename the file."
+            problems.append(Problem(file, 0, sentence))
         if match[2] in RESERVED:
             problems.append(Problem(file, 0, f"a step cannot be named “{match[2]}”: another page has that address."))
         for what, key, known in (("name", match[2], slugs), ("number", match[1], numbers)):

@@ -45,6 +45,7 @@ Launch *nginx* with `--network host`. See [measurements](/measurements/).
 
 It shares the network.
 """
+LONG = "x" * 60
 GOOD = {HEAD: GOOD_HEAD, "01-launch.md": GOOD_STEP}
 
 
@@ -89,6 +90,7 @@ def changed(old: str, new: str, file: str = "01-launch.md") -> dict[str, str]:
         ({**GOOD, "02-launch.md": GOOD_STEP}, "02-launch.md", "same name"),
         ({**GOOD, "01-other.md": GOOD_STEP}, "01-other.md", "same number"),
         ({**GOOD, "02-result.md": GOOD_STEP}, "02-result.md", "another page"),
+        ({**GOOD, f"02-{LONG}x.md": GOOD_STEP}, f"02-{LONG}x.md", "at most 60"),
         (changed('title = "Launch"', 'titel = "Launch"'), "01-launch.md:2", "unknown here"),
         (changed("--network host nginx", "--restart no nginx"), "01-launch.md:3", "--restart is not supported"),
         (changed("curl http://127.0.0.1/", "rm -rf /"), "01-launch.md:3", "only commands that read"),
@@ -121,6 +123,12 @@ def test_an_error_is_reported_with_file_and_line(files: dict[str, str], at: str,
     assert parsed.workshop is None, "nothing is partially parsed"
     texts = [str(one) for one in parsed.problems]
     assert any(text.startswith(f"{at}:") and said in text for text in texts), texts
+
+
+def test_the_name_of_a_step_has_up_to_60_characters() -> None:
+    workshop = parse_workshop("mine", {HEAD: GOOD_HEAD, f"01-{LONG}.md": GOOD_STEP}).workshop
+    assert workshop is not None
+    assert workshop.steps[0].slug == LONG
 
 
 def test_a_folder_with_a_name_unfit_for_a_url_needs_a_slug() -> None:
