@@ -139,7 +139,7 @@ def experiment_signature(spec: ExperimentSpec) -> str:
     fields: dict[str, Any] = msgspec.to_builtins(spec)
     fields.pop("title")
     for arm in fields["arms"]:  # options that did not exist when older reports were saved
-        for option in ("ipv6", "networks", "machine"):
+        for option in ("ipv6", "networks", "machine", "netns"):
             if not arm[option]:
                 del arm[option]
     return digest_of(canonical(fields))[:16]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -25,6 +26,7 @@ from dashboard.core.reports.model import (
     normalise_tags,
 )
 
+RECORDED = Path(__file__).resolve().parents[2] / "recorded"
 SPEC = ExperimentSpec("nginx", "nginx", 80, (ArmSpec("host", Mode.HOST), ArmSpec("bridge", Mode.BRIDGE)))
 CONTENT = ReportContent(
     "Host or bridge", 1.5, Origin.CLAIMS, claims=(ClaimResult("dns", "It holds.", "FACTS", ClaimVerdict.HOLDS, ("a",)),)
@@ -72,6 +74,13 @@ def test_the_file_is_canonical_and_has_the_hash_of_the_content() -> None:
 def test_the_same_experiment_under_another_title_has_the_same_signature() -> None:
     assert experiment_signature(SPEC) == experiment_signature(replace(SPEC, title="once more"))
     assert experiment_signature(SPEC) != experiment_signature(replace(SPEC, port=8080))
+
+
+def test_a_saved_report_and_a_new_one_of_the_same_experiment_have_the_same_signature() -> None:
+    """The recorded report was saved before some options existed; its row has this signature."""
+    content = json.loads((RECORDED / "report-0013.json").read_bytes())["content"]
+    spec = msgspec.convert(content["experiment"]["spec"], ExperimentSpec)
+    assert experiment_signature(spec) == "c04c078990305e7e"
 
 
 @pytest.mark.parametrize(
