@@ -1,5 +1,7 @@
 """Explains why resolvers, lookups and hosts files differ."""
 
+import re
+
 from dashboard.core.comparison.cells import ObservedColumns, RowKey
 from dashboard.core.comparison.phrases import (
     RowCells,
@@ -86,7 +88,8 @@ def explain_hosts(observed: ObservedColumns, key: RowKey, cells: RowCells) -> st
         )
     if observed.engine is EngineKind.PODMAN and key.key in {"host.docker.internal", "host.containers.internal"}:
         return PODMAN_ADDS
-    added = [c for c in columns_with_value(observed, cells) if f" --add-host {key.key}:" in c.command]
+    option = re.compile(rf" --add-host '?{re.escape(key.key)}[:=]")  # quoted if an IPv6 address is in brackets
+    added = [c for c in columns_with_value(observed, cells) if option.search(c.command)]
     if added:
         return f"--add-host put the name into the hosts file of {join_titles(added)}."
     copied = (

@@ -248,7 +248,8 @@ def _explain_gateway(observed: ObservedColumns, column: Column, key: RowKey) -> 
 def explain_sysctls(observed: ObservedColumns, key: RowKey, cells: RowCells) -> str:
     """Returns why the columns differ in a row about sysctls."""
     name = SHORT_NAMES[observed.engine]
-    given = [c for c in columns_with_value(observed, cells) if f" --sysctl {key.key}=" in c.command]
+    option = re.compile(rf" --sysctl '?{re.escape(key.key)}=")  # quoted if the value contains a blank
+    given = [c for c in columns_with_value(observed, cells) if option.search(c.command)]
     if given:
         return f"--sysctl set the value for {join_titles(given)}."
     apart = [cells[c.key].text for c in arms_of(observed) if not observed.shares_machine(c.key)]

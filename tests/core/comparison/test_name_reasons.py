@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 
 import pytest
@@ -62,10 +63,14 @@ def test_host_docker_internal_is_explained_by_add_host() -> None:
     assert "--add-host host.docker.internal:host-gateway" in looked_up(scene, "host.docker.internal", bridge=found)
 
 
-def test_an_added_host_is_explained_by_its_option() -> None:
+@pytest.mark.parametrize(
+    ("given", "address"),
+    [("db:192.0.2.9", "192.0.2.9"), ("db=192.0.2.9", "192.0.2.9"), ("db:[2001:db8::7]", "2001:db8::7")],
+)
+def test_an_added_host_is_explained_by_its_option(given: str, address: str) -> None:
     columns, states = make_scene(("host", "bridge"))
-    columns = with_column(columns, "bridge", command="docker run --add-host db:192.0.2.9 nginx")
-    hosts = (*states["bridge"].hosts, HostsEntry("192.0.2.9", ("db",)))
+    columns = with_column(columns, "bridge", command=shlex.join(("docker", "run", "--add-host", given, "nginx")))
+    hosts = (*states["bridge"].hosts, HostsEntry(address, ("db",)))
     scene = change((columns, states), "bridge", hosts=hosts)
     assert why(scene, "hosts", "db") == "--add-host put the name into the hosts file of bridge."
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 
 import pytest
@@ -194,12 +195,15 @@ def test_where_each_network_has_a_default_route_none_is_said_to_provide_the_gate
     assert row.notes["bridge"] == "networks podman and lab"
 
 
-def test_a_given_sysctl_is_explained() -> None:
+@pytest.mark.parametrize(
+    ("name", "value"), [("net.core.somaxconn", "9"), ("net.ipv4.ip_local_port_range", "20000 30000")]
+)
+def test_a_given_sysctl_is_explained(name: str, value: str) -> None:
     columns, states = make_scene(("bridge", "none"))
-    columns = with_column(columns, "bridge", command="docker run --sysctl net.core.somaxconn=9 nginx")
-    sysctls = states["bridge"].sysctls | {"net.core.somaxconn": "9"}
-    scene = change((columns, states), "bridge", sysctls=sysctls)
-    assert why(scene, "sysctls", "net.core.somaxconn") == "--sysctl set the value for bridge."
+    command = shlex.join(("docker", "run", "--sysctl", f"{name}={value}", "nginx"))
+    columns = with_column(columns, "bridge", command=command)
+    scene = change((columns, states), "bridge", sysctls=states["bridge"].sysctls | {name: value})
+    assert why(scene, "sysctls", name) == "--sysctl set the value for bridge."
 
 
 def test_an_unusual_sysctl_is_not_attributed_to_docker() -> None:
