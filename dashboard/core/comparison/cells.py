@@ -122,9 +122,14 @@ class ObservedColumns:
 
     def veth_owner(self, index: int) -> str | None:
         """Returns the title of the column that has the peer of a veth interface of the machine; None if no column has
-        it. ``index`` is the index of the machine's interface."""
-        peer = self._veth_peers[0].get(index)
-        return peer[0].title if peer else None
+        it. ``index`` is the index of the machine's interface. If the column has several veth pairs, the name of the
+        peer follows in parentheses."""
+        outside = self._veth_peers[0]
+        if index not in outside:
+            return None
+        column, inner = outside[index]
+        several = sum(owner.key == column.key for owner, _inner in outside.values()) > 1
+        return f"{column.title} ({inner.name})" if several else column.title
 
     def veth_peer(self, state: NamespaceState, link: Interface) -> str | None:
         """Describes the peer of ``link``, a veth interface in the namespace of ``state``; None if it is not known."""

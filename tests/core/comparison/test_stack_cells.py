@@ -69,6 +69,20 @@ def test_a_veth_pair_is_named_after_the_owner_of_the_stack_in_any_order() -> Non
     assert ("veth to bridge", "link") in say(interface_cells, MACHINE, scene_of("container", "bridge"))
 
 
+def test_each_veth_pair_of_a_container_has_rows_of_its_own() -> None:
+    columns, states = make_scene(("host", "user-bridge"))
+    machine = (*states[MACHINE].interfaces, make_interface("vethback", 91, "veth", peer="if90", master="br-back"))
+    inside = (*states["user-bridge"].interfaces, make_interface("eth1", 90, "veth", peer="if91"))
+    states |= {key: replace(states[key], interfaces=machine) for key in (MACHINE, "host")}
+    states |= {"user-bridge": replace(states["user-bridge"], interfaces=inside)}
+    cells = say(interface_cells, MACHINE, ObservedColumns(columns, states))
+    joined = {key: cell.text for (key, field), cell in cells.items() if key.startswith("veth") and field == "joined"}
+    assert joined == {
+        "veth to user-bridge (eth0)": "bridge br-user-bridge, veth peer eth0 in user-bridge",
+        "veth to user-bridge (eth1)": "bridge br-back, veth peer eth1 in user-bridge",
+    }
+
+
 def test_names_of_veth_interfaces_and_mac_addresses_are_normalised() -> None:
     observed = scene_of("bridge", "user-bridge")
     one, other = (say(interface_cells, key, observed) for key in ("bridge", "user-bridge"))
