@@ -88,7 +88,9 @@ def lay_out_differences(values: Sequence[float], intervals: Sequence[tuple[float
 def log_ticks(low: float, high: float) -> tuple[float, ...]:
     """Returns ticks of a logarithmic axis that cover the range from ``low`` to ``high``. Both must be greater than 0.
     Powers of ten are ticks. On an axis of up to two decades, 2 and 5 times each power are ticks, too. On an axis of
-    three decades, 3 times each power is a tick, too."""
+    three decades, 3 times each power is a tick, too. The axis covers only the part of the range from ``LEAST`` to
+    ``MOST``."""
+    low, high = (min(max(value, LEAST), MOST) for value in (low, high))
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     factors = (1.0, 2.0, 5.0) if last - first <= 2 else (1.0, 3.0) if last - first <= 3 else (1.0,)
     found = [factor * 10.0**power for power in range(first, last + 1) for factor in factors]

@@ -149,7 +149,8 @@ def interval_chart(
 ) -> IntervalChart | None:
     """Returns the chart of the differences between the paths of a probe and their baseline; None if no difference has
     an interval. ``modes`` maps columns to modes; by default, the key of a column names its mode."""
-    series = {one.key: one for one in measurement.series if one.probe is probe and one.n}
+    measured = (one for one in measurement.series if one.n and not one.unavailable)
+    series = {one.key: one for one in measured if one.probe is probe}
     compared = [one for one in measurement.comparisons if one.probe is probe and one.other in series]
 
     def identity(result: SeriesResult) -> tuple[str, str, str]:

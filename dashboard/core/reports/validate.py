@@ -31,10 +31,13 @@ MAX_CLAIMS = 1_000
 MAX_LINES = 10_000
 #: The maximum number of items that are sorted during the replay of a journal.
 MAX_STEPS = 20_000_000
-#: A day: a request has a timeout of seconds.
+#: A day: a request has a timeout of seconds. It is also the limit of the other figures of a block.
 MAX_TIME_US = 86_400_000_000
+#: A nanosecond, the unit of histograms. Axes of times are logarithmic.
+MIN_TIME_US = 0.001
 LATEST_S = 253_370_764_800.0  # the year 9999, the last that datetime supports
 _FIGURES = tuple(field.name for field in fields(Block) if field.type in {int, float})
+_TIMES = tuple(name for name in _FIGURES if name.endswith("_us"))
 MAX_TITLE, MAX_AUTHOR, MAX_NOTES, MAX_INSTALLATION, MAX_VERSION = 200, 150, 100_000, 16, 60
 
 
@@ -199,6 +202,11 @@ def _check_run(run: FrozenRun) -> None:
     _limit(len(run.measurement.comparisons), MAX_SERIES, "comparisons")
     if len(keys) != len(run.series):
         raise InvalidReportError("Two series of a measurement have the same key. Export the report again.")
+    for one in run.measurement.series:
+        if one.n and one.unavailable:
+            raise InvalidReportError(
+                f"The series “{one.key[:60]}” has figures, but could not be measured. Export the report again."
+            )
     summarised = {one.key for one in run.measurement.series}
     compared = {key for comparison in run.measurement.comparisons for key in (comparison.baseline, comparison.other)}
     if unknown := (compared - summarised) | ({one.series for one in run.blocks} - keys):
@@ -206,8 +214,14 @@ def _check_run(run: FrozenRun) -> None:
     if len({(one.series, one.round) for one in run.blocks}) != len(run.blocks):
         raise InvalidReportError("A series has two blocks of the same round. Export the report again.")
     for block in run.blocks:
-        if any(getattr(block, name) < 0 for name in _FIGURES):
-            raise InvalidReportError(f"A figure of “{block.series[:60]}” is negative. Export the report again.")
+        if not all(0 <= getattr(block, name) <= MAX_TIME_US for name in _FIGURES):
+            raise InvalidReportError(
+                f"A figure of “{block.series[:60]}” is negative or too large. Export the report again."
+            )
+        if any(0 < getattr(block, name) < MIN_TIME_US for name in _TIMES):
+            raise InvalidReportError(
+                f"A time of “{block.series[:60]}” is less than a nanosecond. Export the report again."
+            )
         try:
             if block.histogram:
                 check_histogram(block.histogram)

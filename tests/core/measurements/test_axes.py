@@ -56,6 +56,8 @@ def test_a_value_beyond_the_axis_is_drawn_at_its_end(values: tuple[float, ...]) 
         (1, 1000, (1, 3, 10, 30, 100, 300, 1000)),
         (1, 10_000, (1, 10, 100, 1000, 10_000)),
         (0.5, 0.9, (0.5, 1)),
+        (1.5e308, 1.5e308, (1e12, 2e12)),
+        (5e-324, 5e-324, (1e-12, 2e-12)),
     ],
 )
 def test_a_logarithmic_axis_begins_and_ends_at_the_ticks_beside_its_values(

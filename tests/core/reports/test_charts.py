@@ -68,6 +68,16 @@ def test_nothing_is_drawn_without_an_interval() -> None:
     assert interval_chart(run_view().measurement, Probe.UDP_RR) is None
 
 
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_series_that_could_not_be_measured_is_not_drawn(number: int) -> None:
+    measurement = run_view().measurement
+    series = list(measurement.series)
+    series[number] = replace(series[number], unavailable="no port")
+    chart = interval_chart(replace(measurement, series=tuple(series)), Probe.TCP_RR)
+    assert chart is not None
+    assert series[number].key not in {row.key for row in chart.rows}
+
+
 @pytest.mark.parametrize("draw", [times_chart, ecdf_chart])
 def test_each_line_has_a_distinct_shape_or_dash(draw: object) -> None:
     chart = draw(run_view(), Probe.TCP_RR)  # type: ignore[operator]

@@ -57,6 +57,14 @@ def with_block(**more: Any) -> ReportContent:
     return replace(CONTENT, measurements=(replace(RUN, blocks=(first, *RUN.blocks[1:])),))
 
 
+def unavailable(number: int) -> ReportContent:
+    """The content in which a measured series has a reason why it could not be measured."""
+    measurement = RUN.measurement
+    series = [replace(one, unavailable="no port") if at == number else one for at, one in enumerate(measurement.series)]
+    run = replace(RUN, measurement=replace(measurement, series=tuple(series)))
+    return replace(CONTENT, measurements=(run,))
+
+
 def zlib_bomb(size: int) -> bytes:
     """A histogram with a valid header and a payload that inflates to ``size`` zeros."""
     head = struct.pack(">iiiiqqd", 0x1C849303 | 0x10, size, 0, 3, 1, 3_600_000_000_000, 1.0)
@@ -125,6 +133,9 @@ def test_a_valid_report_is_accepted() -> None:
         (with_block(series="nowhere"), "no series “nowhere”"),
         (with_block(n=-1), "is negative"),
         (with_block(p99_us=-0.1), "is negative"),
+        (with_block(p50_us=1.5e308), "too large"),
+        (with_block(center_us=5e-324), "less than a nanosecond"),
+        (unavailable(0), "has figures, but could not be measured"),
         (with_block(histogram=b"x"), "cannot be read"),
         (with_block(histogram=RUN.blocks[0].histogram[:-4]), "cannot be read"),
         (with_block(histogram=zlib_bomb(50_000_000)), "cannot be read"),

@@ -8,13 +8,17 @@ const LABEL_PX = 18;
 const MAX_POINTS = 400;
 const MARKS = 6;
 const MAX_STOPS = 200;
+/** Bounds of a logarithmic axis, as in dashboard/core/measurements/axes.py. */
+const MOST = 1e12;
+const LEAST = 1e-12;
 
 export function place(value) {
   return `${(value * 100).toFixed(2)}%`;
 }
 
-/** 1, 2 and 5 times powers of ten around low to high; fewer where there are many decades. */
-export function logTicks(low, high) {
+/** 1, 2 and 5 times powers of ten around lowest to highest; fewer where there are many decades. */
+export function logTicks(lowest, highest) {
+  const [low, high] = [lowest, highest].map((value) => Math.min(Math.max(value, LEAST), MOST));
   const first = Math.floor(Math.log10(low));
   const last = Math.ceil(Math.log10(high));
   const factors = last - first <= 2 ? [1, 2, 5] : last - first <= 3 ? [1, 3] : [1];
