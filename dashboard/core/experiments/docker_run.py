@@ -178,6 +178,16 @@ def _words(line: str | Sequence[str]) -> list[str]:
     return words[2:] if words[:2] == ["docker", "run"] else words
 
 
+def image_place(words: Sequence[str]) -> int:
+    """Returns the index of the image in the words of a ``docker run`` line; the number of words or more if the image is
+    missing. Also takes options that ``parse_run`` does not support."""
+    place = 2
+    while place < len(words) and words[place].startswith("-"):
+        alone = "=" in words[place] or _ALIASES.get(words[place], words[place]) in {*_SWITCHES, "--privileged"}
+        place += 1 if alone else 2
+    return place
+
+
 def parse_run(line: str | Sequence[str]) -> RunCommand:
     """Parses ``docker run [options] IMAGE [command]``. The words ``docker run`` may be omitted. Raises ValueError with
     a message for the user."""

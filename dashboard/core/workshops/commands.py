@@ -9,6 +9,7 @@ import shlex
 from dataclasses import replace
 from urllib.parse import urlsplit
 
+from dashboard.core.experiments.docker_run import image_place
 from dashboard.core.workshops.actions import (
     Action,
     ChangeFirewall,
@@ -187,9 +188,14 @@ def parse_command(line: str) -> Action:
 
 
 def with_image(line: str, images: frozenset[str]) -> str:
-    """Returns the line to type. In a ``docker run`` line, the lab image replaces nginx if the engine has the lab image
-    but not nginx. ``images`` are the images of the engine."""
+    """Returns the line to type. In a ``docker run`` line, the lab image replaces the image nginx if the engine has the
+    lab image but not nginx. ``images`` are the images of the engine."""
     if not line.startswith("docker run ") or any(image.partition(":")[0] == "nginx" for image in images):
         return line
     replacement = next((image for image in sorted(images) if is_image(image, "nginx")), None)
-    return line if replacement is None else re.sub(r"(?<= )nginx(?= |$)", replacement, line)
+    ending = ON_OTHER_HOST if line.endswith(ON_OTHER_HOST) else ""
+    words = shlex.split(line.removesuffix(ending))
+    place = image_place(words)
+    if replacement is None or words[place : place + 1] != ["nginx"]:
+        return line
+    return shlex.join([*words[:place], replacement, *words[place + 1 :]]) + ending

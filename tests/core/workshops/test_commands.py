@@ -197,10 +197,26 @@ def test_a_line_beyond_its_limits_is_refused(line: str) -> None:
         parse_command(line)
 
 
-def test_the_lab_image_replaces_only_the_image() -> None:
-    images = frozenset({"netmodes-lab:1"})
-    assert with_image("docker run -d --name nginx-1 nginx nginx -t", images) == (
-        "docker run -d --name nginx-1 netmodes-lab:1 netmodes-lab:1 -t"
-    )
-    assert with_image("docker run -d my-nginx", images) == "docker run -d my-nginx"
-    assert with_image("docker run -d nginx", frozenset({"httpd:2", "nginx-like:1"})) == "docker run -d nginx"
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("docker run -d nginx", "docker run -d netmodes-lab:1"),
+        ("docker run -d --name nginx nginx", "docker run -d --name nginx netmodes-lab:1"),
+        ("docker run -d --name nginx-1 nginx nginx -t", "docker run -d --name nginx-1 netmodes-lab:1 nginx -t"),
+        ("docker run -d --rm=true --name=nginx -P nginx", "docker run -d --rm=true --name=nginx -P netmodes-lab:1"),
+        ("docker run --privileged -v a:/a -d nginx", "docker run --privileged -v a:/a -d netmodes-lab:1"),
+        ("docker run -d -e 'A=b c' nginx", "docker run -d -e 'A=b c' netmodes-lab:1"),
+        ("docker run -d nginx # on the other host", "docker run -d netmodes-lab:1 # on the other host"),
+        ("docker run -d httpd nginx", "docker run -d httpd nginx"),
+        ("docker run -d my-nginx", "docker run -d my-nginx"),
+        ("docker run -d --name nginx", "docker run -d --name nginx"),
+        ("docker stop nginx", "docker stop nginx"),
+    ],
+)
+def test_the_lab_image_replaces_only_the_image(line: str, shown: str) -> None:
+    assert with_image(line, frozenset({"netmodes-lab:1"})) == shown
+
+
+def test_a_line_stays_if_the_engine_has_nginx_or_no_lab_image() -> None:
+    for images in (frozenset({"httpd:2", "nginx-like:1"}), frozenset({"netmodes-lab:1", "nginx:1.29"})):
+        assert with_image("docker run -d nginx", images) == "docker run -d nginx"
