@@ -77,7 +77,7 @@ class _Options:
             "--network": self._network,
             "-p": self._publish,
             "-e": self.config["Env"].append,
-            "--expose": lambda port: self.config["ExposedPorts"].update({f"{port}/tcp": {}}),
+            "--expose": lambda port: self.config["ExposedPorts"].update({port if "/" in port else f"{port}/tcp": {}}),
             "--add-host": lambda entry: self.host.setdefault("ExtraHosts", []).append(extra_host(entry)),
             "--sysctl": self._sysctl,
             "--ip": lambda address: self.endpoint.update(IPAMConfig={"IPv4Address": address}),
@@ -197,8 +197,10 @@ def parse_run(line: str | Sequence[str]) -> RunCommand:
         option, sign, value = rest.pop(0).partition("=") if rest[0].startswith("--") else (rest.pop(0), "", "")
         option = _ALIASES.get(option, option)
         if option in _SWITCHES:
+            if sign and value not in {"true", "false"}:
+                raise ValueError(f"docker run: {option}={value[:60]} is not supported, use true or false.")
             if (key := _SWITCHES[option]) is not None:
-                options.host[key] = True
+                options.host[key] = value != "false"
             continue
         if not sign:
             if not rest:

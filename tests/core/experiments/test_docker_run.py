@@ -23,6 +23,9 @@ from dashboard.core.modes import ArmSpec, Mode, Publish
         ("-p 8080:80", ("ExposedPorts",), {"80/tcp": {}}),
         ("-P", ("HostConfig", "PublishAllPorts"), True),
         ("--rm", ("HostConfig", "AutoRemove"), True),
+        ("--rm=true", ("HostConfig", "AutoRemove"), True),
+        ("--rm=false", ("HostConfig", "AutoRemove"), False),
+        ("--expose 53/udp --expose 80", ("ExposedPorts",), {"53/udp": {}, "80/tcp": {}}),
         ("--dns 192.0.2.53 --dns 192.0.2.54", ("HostConfig", "Dns"), ["192.0.2.53", "192.0.2.54"]),
         ("--add-host db=[::1]", ("HostConfig", "ExtraHosts"), ["db:::1"]),
         ("--sysctl net.core.somaxconn=1", ("HostConfig", "Sysctls"), {"net.core.somaxconn": "1"}),
@@ -85,6 +88,7 @@ def test_words_after_the_image_are_the_command_even_if_they_look_like_options() 
         ("docker run --network", "value"),
         ("docker run -d", "image"),
         ("docker run -p nonsense lab", "port"),
+        ("docker run --rm=maybe lab", "--rm=maybe"),
     ],
 )
 def test_an_unsupported_line_is_refused_with_a_sentence(line: str, part: str) -> None:
