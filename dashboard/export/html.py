@@ -86,7 +86,7 @@ def render_file(
     """
     view = derived.view
     shown = digest or digest_of(canonical(content))
-    context = frame([name for name in SHEETS if (STATIC / "css" / name).is_file()], ENTRY) | {
+    context = frame(SHEETS, ENTRY) | {
         "view": view,
         "digest": shown,
         "check_command": hash_command(shown[:12]),

@@ -17,6 +17,11 @@ class Interval:
         return self.low <= value <= self.high
 
 
+def ends_of(interval: Interval | None) -> tuple[float, float] | None:
+    """Returns both ends of an interval; None if there is no interval."""
+    return None if interval is None else (interval.low, interval.high)
+
+
 def percentile(values: Iterable[float], percent: float) -> float:
     """Returns the value below which ``percent`` (0 to 100) percent of ``values`` lie, interpolated linearly.
 

@@ -16,7 +16,7 @@ from dashboard.core.measurements.measurement import (
     Stop,
 )
 from dashboard.core.measurements.schedule import Series, choose_baselines
-from dashboard.core.measurements.statistics import Interval, median
+from dashboard.core.measurements.statistics import ends_of, median
 from dashboard.core.measurements.verdicts import Same, default_margin, judge_blocks, name_of, pair_blocks, reason_of
 from dashboard.core.paths.model import Path
 from dashboard.core.paths.words import cause_between
@@ -83,10 +83,6 @@ def missing_series(path: Path, probe: Probe, reason: str) -> SeriesResult:
     )
 
 
-def _ends(interval: Interval | None) -> tuple[float, float] | None:
-    return None if interval is None else (interval.low, interval.high)
-
-
 def compare_series(
     baseline: Series, other: Series, blocks: Mapping[str, Sequence[Block]], options: Options, seed: int
 ) -> ComparisonResult:
@@ -104,13 +100,13 @@ def compare_series(
         other.key,
         other.probe,
         found.delta_us,
-        _ends(found.ci95_us),
+        ends_of(found.ci95_us),
         verdict,
         reason_of(found),
         rounds=found.rounds,
         within_us=found.verdict.within_us if isinstance(found.verdict, Same) else margin,
         p99_delta_us=found.p99_delta_us,
-        p99_ci95_us=_ends(found.p99_ci95_us),
+        p99_ci95_us=ends_of(found.p99_ci95_us),
         cause=cause_between(baseline.path, other.path) if verdict in {"slower", "faster"} else "",
     )
 

@@ -14,6 +14,12 @@ def format_endpoint(address: str, port: int) -> str:
     return f"{bracket(address.removeprefix('::ffff:') if '.' in address else address)}:{port}"
 
 
+def address_of(endpoint: str) -> str:
+    """Returns the address of an endpoint, without brackets: ``2001:db8::1`` of ``[2001:db8::1]:80``. Empty if the text
+    has no port."""
+    return endpoint.rpartition(":")[0].strip("[]")
+
+
 def primary_addresses(state: NamespaceState) -> tuple[str, ...]:
     """Returns the global addresses of the interface of the default route. Without a default route, those of all
     interfaces other than loopback, bridges and veth interfaces."""

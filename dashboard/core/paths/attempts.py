@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from dashboard.core.experiments.journal import Attempt, Trial
 from dashboard.core.experiments.messages import Column
+from dashboard.core.namespaces.addresses import address_of
 from dashboard.core.paths.model import MACHINE_KEY, PathKind
 from dashboard.core.paths.multicast import MULTICAST, link_of
 
@@ -63,11 +64,7 @@ def next_trial(before: Trial, attempts: Sequence[Attempt], at: float) -> Trial |
 def _outcomes(attempts: Sequence[Attempt]) -> list[tuple[object, ...]]:
     """Returns what is compared to see whether two trials have the same results. Times, client ports and texts are left
     out, because they differ at each request."""
-    return [(one.key, one.status, one.error, one.unavailable, _client_ip(one)) for one in attempts]
-
-
-def _client_ip(attempt: Attempt) -> str:
-    return attempt.client_seen.rpartition(":")[0].strip("[]")
+    return [(one.key, one.status, one.error, one.unavailable, address_of(one.client_seen)) for one in attempts]
 
 
 def name_client(origin: str, columns: Sequence[Column]) -> str:
@@ -152,7 +149,7 @@ def _describe_clients(requested: Sequence[Attempt], titles: Mapping[str, str]) -
     seen: dict[str, dict[str, str]] = {}
     for attempt in requested:
         through = _THROUGH.get(PathKind(attempt.path))
-        client = _client_ip(attempt)
+        client = address_of(attempt.client_seen)
         if through and client:
             seen.setdefault(attempt.server, {}).setdefault(through, client)
     for server, clients in seen.items():
@@ -160,7 +157,7 @@ def _describe_clients(requested: Sequence[Attempt], titles: Mapping[str, str]) -
         yield f"{titles.get(server, server)} saw the client {' and '.join(parts)}"
     sources: dict[str, list[str]] = {}
     for attempt in requested:
-        if attempt.path == PathKind.TO_LAN and (client := _client_ip(attempt)):
+        if attempt.path == PathKind.TO_LAN and (client := address_of(attempt.client_seen)):
             sources.setdefault(client, []).append(titles.get(attempt.origin, attempt.origin))
     if sources:
         yield f"the neighbour saw {', '.join(f'{_join(origins)} as {client}' for client, origins in sources.items())}"

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
 
+from dashboard.core.namespaces.addresses import address_of
 from dashboard.core.namespaces.forwarders import DOCKER_PROXY, forwarder_name, is_rootless_forwarder
 from dashboard.core.namespaces.visibility import name_machine
 from dashboard.core.paths.conntrack import ConntrackEntry
@@ -48,10 +49,6 @@ def name_machine_in(traced: Trace, title: str) -> Trace:
         for hop in traced.hops
     )
     return replace(traced, error=name_machine(traced.error, title), hops=hops)
-
-
-def _address(endpoint: str) -> str:
-    return endpoint.rpartition(":")[0].strip("[]")
 
 
 class _HopReader:
@@ -188,7 +185,7 @@ class _HopReader:
 
     def _loopback(self) -> Hop:
         kind, title = HopKind.LOOPBACK, "lo, inside one network stack"
-        address = _address(self.destination)
+        address = address_of(self.destination)
         if not (address in self.evidence.own_addresses or address.startswith("127.") or address == "::1"):
             reason = f"the packets went to {self.destination}, which is not an address of the client's network stack"
             return Hop.not_seen(kind, title, reason)
@@ -237,7 +234,7 @@ class _HopReader:
 
     def _veth(self) -> Iterator[Hop]:
         # Prefer the link that has the address to which the packets went.
-        last = _address(self.forwarded.peer if self.forwarded is not None else self.destination)
+        last = address_of(self.forwarded.peer if self.forwarded is not None else self.destination)
         veths = sorted(self.evidence.veths, key=lambda veth: all(a.address != last for a in veth.inner.addresses))
         if not veths:
             reason = "no observed veth pair joins the server to a bridge"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from dashboard.core.measurements.between_runs import DRIFT_SENTENCE, Between, compare_blocks
 from dashboard.core.measurements.formatting import NOTHING, format_interval, micros, signed
 from dashboard.core.measurements.series_labels import label_signatures
-from dashboard.core.measurements.statistics import Interval, median
+from dashboard.core.measurements.statistics import ends_of, median
 from dashboard.core.measurements.verdicts import Inconclusive, name_of
 from dashboard.core.paths.words import describe_path
 from dashboard.core.reports.charts import ChartTable, IntervalChart, draw_intervals
@@ -105,16 +105,12 @@ class ReportComparison:
     unmatched: tuple[str, ...] = ()
 
 
-def _ends(interval: Interval | None) -> tuple[float, float] | None:
-    return None if interval is None else (interval.low, interval.high)
-
-
 def describe_between(difference: Between) -> str:
     """Returns the difference with its interval as text, followed by the reason if the verdict is inconclusive. If there
     is no interval, returns only the reason."""
     if isinstance(difference.verdict, Inconclusive) and (difference.delta_us is None or difference.ci95_us is None):
         return difference.verdict.reason
-    text = f"{signed(difference.delta_us or 0.0)} µs, 95 % interval {format_interval(_ends(difference.ci95_us))}"
+    text = f"{signed(difference.delta_us or 0.0)} µs, 95 % interval {format_interval(ends_of(difference.ci95_us))}"
     return f"{text}: {difference.verdict.reason}" if isinstance(difference.verdict, Inconclusive) else text
 
 
@@ -167,7 +163,7 @@ def _chart(letter: str, rows: Sequence[LatencyRow]) -> IntervalChart | None:
     changes = [(row, change) for row in rows for change in row.changes if change.letter == letter]
     for row, change in changes:
         difference = change.difference
-        ends, tail_ends = _ends(difference.ci95_us), _ends(difference.p99_ci95_us)
+        ends, tail_ends = ends_of(difference.ci95_us), ends_of(difference.p99_ci95_us)
         lines.append(
             (
                 row.words,

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from dashboard.core.namespaces.addresses import address_of
 from dashboard.core.workshops.checks.check_types import PLACE, SELECTOR, Arguments, resolve_place, selector_of
 from dashboard.core.workshops.checks.namespaces import connections_to, looked_up
 from dashboard.core.workshops.observation import Observation, format_list, listeners_on, matching, newest
@@ -87,7 +88,7 @@ def _client_seen(arguments: Arguments, observation: Observation) -> str:
     connections = connections_to(arguments, observation)
     if not connections:
         return ""
-    return max(connections, key=lambda connection: connection.last_open_at).client.rpartition(":")[0].strip("[]")
+    return address_of(max(connections, key=lambda connection: connection.last_open_at).client)
 
 
 def _sysctl(arguments: Arguments, observation: Observation) -> str:

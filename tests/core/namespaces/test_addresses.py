@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.core.namespaces.addresses import bracket, primary_addresses
+from dashboard.core.namespaces.addresses import address_of, bracket, primary_addresses
 from tests.core.builders import make_interface, make_loopback, make_route, make_state
 
 
@@ -32,3 +32,11 @@ def test_primary_addresses_are_those_of_the_interface_with_the_default_route(
 )
 def test_an_ipv6_address_is_bracketed_before_a_port(address: str, text: str) -> None:
     assert bracket(address) == text
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "address"),
+    [("192.0.2.1:80", "192.0.2.1"), ("[2001:db8::1]:80", "2001:db8::1"), ("", ""), ("192.0.2.1", "")],
+)
+def test_the_address_of_an_endpoint_has_no_port_and_no_brackets(endpoint: str, address: str) -> None:
+    assert address_of(endpoint) == address

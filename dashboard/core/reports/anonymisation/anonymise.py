@@ -23,15 +23,16 @@ from dashboard.core.measurements.measurement import Block, Environment
 from dashboard.core.modes import ArmSpec
 from dashboard.core.reports.anonymisation.identifiers import (
     NAMES,
+    REMOVED,
     Identifiers,
     collect_texts,
     find_identifiers,
     machine_in_key,
+    shorten_command,
 )
 from dashboard.core.reports.anonymisation.pseudonyms import Pseudonyms
 from dashboard.core.reports.model import ReportContent
 
-REMOVED = "[removed]"
 #: Fields with texts that name the machines of an experiment.
 MACHINE_TEXTS: dict[type[Any], tuple[str, ...]] = {
     Entry: ("text",),
@@ -215,7 +216,7 @@ class _Anonymiser:
             values["reason"] = REMOVED
         if isinstance(value, ArmSpec):
             values["environment"] = {self.text(key): REMOVED for key in value.environment}
-            values["command"] = shortened(value.command)
+            values["command"] = shorten_command(value.command)
         return kind(**values)
 
     def _field(self, kind: type[Any], field: str, value: Any) -> Any:
@@ -234,14 +235,6 @@ class _Anonymiser:
     def replacements(self) -> tuple[Replacement, ...]:
         ordered = sorted(self._counts.items(), key=lambda item: (item[0][0], -item[1], item[0][1]))
         return tuple(Replacement(kind, before, after, times) for (kind, before, after), times in ordered)
-
-
-def shortened(command: tuple[str, ...]) -> tuple[str, ...]:
-    """Returns the name of the program without its folder, followed by ``REMOVED`` if the command has arguments."""
-    if not command:
-        return ()
-    program = command[0].rsplit("/", 1)[-1] or REMOVED
-    return (program, REMOVED) if len(command) > 1 else (program,)
 
 
 def _compile_machines(machines: Collection[str]) -> re.Pattern[str]:

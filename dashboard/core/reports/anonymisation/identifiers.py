@@ -197,6 +197,14 @@ def _networks(texts: Any) -> Iterator[Network]:
             yield network
 
 
+def shorten_command(command: tuple[str, ...]) -> tuple[str, ...]:
+    """Returns the name of the program without its folder, followed by ``REMOVED`` if the command has arguments."""
+    if not command:
+        return ()
+    program = command[0].rsplit("/", 1)[-1] or REMOVED
+    return (program, REMOVED) if len(command) > 1 else (program,)
+
+
 def _collect_arm(arm: ArmSpec, identifiers: Identifiers, own: set[str]) -> None:
     own.update({arm.key.lower(), arm.image.lower()})
     if arm.netns:
@@ -206,8 +214,7 @@ def _collect_arm(arm: ArmSpec, identifiers: Identifiers, own: set[str]) -> None:
         identifiers.names.add(host.partition(":")[0])
     identifiers.names.update(one.partition(":")[0] for one in arm.add_host)
     if arm.command:
-        program = arm.command[0].rsplit("/", 1)[-1] or REMOVED
-        after = f"{program} {REMOVED}" if len(arm.command) > 1 else program
+        after = " ".join(shorten_command(arm.command))
         for text in (shlex.join(arm.command), " ".join(arm.command)):
             if text != after:
                 identifiers.commands[text] = after

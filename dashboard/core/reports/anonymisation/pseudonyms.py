@@ -119,7 +119,8 @@ class Pseudonyms:
             start = self._blocks[network] = _DOCUMENTED + (next(self._subnets) << 64)
         offset = int(address) - int(network.network_address)
         wanted = [start + offset] if offset < 1 << 16 else []
-        return self._take((*wanted, *range(start + (1 << 16), start + (1 << 18))), ipaddress.IPv6Address)
+        further = range(start + (1 << 16), start + (1 << 18))
+        return self._take(chain(wanted, further), ipaddress.IPv6Address)
 
     def mac(self, text: str) -> str:
         """Returns the pseudonym for a MAC address of 6 octets (20 on InfiniBand), in upper case if the address is."""

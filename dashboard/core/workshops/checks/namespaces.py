@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from dashboard.core.namespaces.addresses import address_of
 from dashboard.core.namespaces.state import NamespaceState
 from dashboard.core.workshops.checks.check_types import (
     PLACE,
@@ -197,7 +198,7 @@ def connections_to(arguments: Arguments, observation: Observation) -> tuple[TcpC
         if connection.port == port
         and connection.last_open_at >= since
         and reached(netns, connection.server)
-        and client in {"", connection.client.rpartition(":")[0].strip("[]")}
+        and client in {"", address_of(connection.client)}
     )
 
 
