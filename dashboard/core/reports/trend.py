@@ -72,7 +72,7 @@ def _point(saved_at: float, series: SeriesFigures) -> _Point | None:
     if middle <= 0:
         return None
     interval = rank_interval(values)
-    low, high = (middle, middle) if interval is None else (max(interval.low, 0.001), interval.high)
+    low, high = (middle, middle) if interval is None else (max(interval.low, 0.001), max(interval.high, 0.001))
     return _Point(saved_at, middle, low, high)
 
 

@@ -179,3 +179,11 @@ def test_every_changed_environment_has_the_next_number() -> None:
     kernels = ("1", "2", "2", "3", "1")
     entries = list_entries([make_trend_report(day, RUNS[0], kernel=kernel) for day, kernel in enumerate(kernels)])
     assert [entry.mark for entry in entries] == ["", "1", "", "2", "3"]
+
+
+@pytest.mark.parametrize("time_us", [1.5e308, 5e-324])
+def test_stored_reports_with_times_beyond_any_axis_have_a_trend(time_us: float) -> None:
+    """Earlier versions imported such reports."""
+    runs = [replace(run, blocks=tuple(replace(one, center_us=time_us) for one in run.blocks)) for run in RUNS]
+    (chart,) = build_trend([make_trend_report(day, run) for day, run in enumerate(runs)]).charts
+    assert len(chart.drawing.up) > 1
