@@ -38,6 +38,16 @@ def launched(person: ParticipantPage) -> str:
     return person.page.url
 
 
+def measured(person: ParticipantPage) -> None:
+    """Measures the experiment of the open page for one second, and waits on the page of the run until it ends."""
+    page = person.page
+    page.locator("[data-view=measure]").click()
+    page.locator("#measure-seconds").fill("1")
+    page.locator("#measure").get_by_role("button", name="Measure", exact=True).click()
+    page.wait_for_url("**/lab/measurements/*/")
+    expect(page.locator("main")).to_have_attribute("data-state", "finished", timeout=RUN_MS)
+
+
 @pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["short", "whole"])
 def test_a_participant_uses_its_own_host_freely(visitor: Visitor, visit: Visit, server: Server, *, whole: bool) -> None:
     console = new_session(visitor, server, "At will", hosts="person")
@@ -71,6 +81,16 @@ def test_a_participant_uses_its_own_host_freely(visitor: Visitor, visit: Visit, 
     assert found == [], "\n".join(found)
 
 
+def test_the_page_of_an_ended_run_still_follows_the_session(visitor: Visitor, visit: Visit, server: Server) -> None:
+    console = new_session(visitor, server, "Measured", hosts="person")
+    ada = join(visit, console.link, "Ada")
+    ada.start_host()
+    launched(ada)
+    measured(ada)
+    console.press("Next step")
+    expect(ada.page.locator(".session-bar [data-slot=now-title]")).to_contain_text("2. ")
+
+
 def the_instructor_watches(console: Console, ada: ParticipantPage) -> list[str]:
     """The instructor sees Ada's runs and opens her experiment; a hint reaches her page. Returns the violations."""
     page = ada.page
@@ -93,11 +113,7 @@ def the_instructor_watches(console: Console, ada: ParticipantPage) -> list[str]:
 def a_run_and_a_claim(ada: ParticipantPage) -> list[str]:
     """Ada measures and runs a claim on her host, and opens the list of both. Returns the violations."""
     page = ada.page
-    page.locator("[data-view=measure]").click()
-    page.locator("#measure-seconds").fill("1")
-    page.locator("#measure").get_by_role("button", name="Measure", exact=True).click()
-    page.wait_for_url("**/lab/measurements/*/")
-    expect(page.locator("main")).to_have_attribute("data-state", "finished", timeout=RUN_MS)
+    measured(ada)
     expect(page.locator('tr[data-series="host/loopback"]')).to_be_visible()
     found = violations(page)
     assert not scrolls_sideways(page)

@@ -213,7 +213,7 @@ export function createMeasurement(main) {
     refreshing = (refreshing ?? Promise.resolve()).then(refresh).catch(() => location.reload());
     if (!LIVE.has(next)) {
       socket.stop();
-      main.querySelector("[data-connection]").remove();
+      main.querySelector(".head [data-connection]").remove();
     }
   }
 
