@@ -10,7 +10,7 @@ from channels.exceptions import StopConsumer
 from dashboard.core.training.group_quota import RunKind
 from dashboard.web.feed_hub import GONE, Client, FeedHub
 from dashboard.web.http.database import to_db_thread
-from dashboard.web.http.server.shared_frames import EXTENSION
+from dashboard.web.http.server.shared_frames import direct_calls
 from dashboard.web.http.session_connections import add_connection, remove_connection
 from dashboard.web.training.group_access import may_listen
 from dashboard.web.training.hub import hub as sessions
@@ -57,8 +57,7 @@ class FeedConsumer(AsyncConsumer):
         if not allowed:
             await self.send({"type": "websocket.close", "code": GONE})
             return
-        write_now = self.scope.get("extensions", {}).get(EXTENSION, {}).get("write")
-        self.client = await self.hub.join(self.key, self.base_send, write_now)
+        self.client = await self.hub.join(self.key, self.base_send, *direct_calls(self.scope))
         if self.participant:
             sessions.link(self.participant, self.client, self.hub)
         add_connection(self)

@@ -27,19 +27,21 @@ GONE = 4404
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 WriteNow = Callable[[str], bool]
+Abort = Callable[[], None]
 
 
 @dataclass(eq=False, slots=True)
 class Client:
     """One websocket client.
 
-    ``write_now`` writes a text without waiting (``shared_frames``); None if the server cannot do that. ``pending`` is
-    the send that has not completed. It began at ``pending_since`` (loop time). If ``needs_snapshot`` is true, the
-    client gets a snapshot instead of the next message.
+    ``write_now`` writes a text without waiting, and ``abort`` ends the connection (``shared_frames``); None if the
+    server cannot do that. ``pending`` is the send that has not completed. It began at ``pending_since`` (loop time). If
+    ``needs_snapshot`` is true, the client gets a snapshot instead of the next message.
     """
 
     send: Send
     write_now: WriteNow | None = None
+    abort: Abort | None = None
     pending: asyncio.Task[None] | None = None
     pending_since: float = 0.0
     needs_snapshot: bool = False
@@ -103,10 +105,10 @@ class FeedHub[F: Feed](ABC):
             feed.dirty.set()
             self.woken += 1
 
-    async def join(self, key: str, send: Send, write_now: WriteNow | None = None) -> Client:
+    async def join(self, key: str, send: Send, write_now: WriteNow | None = None, abort: Abort | None = None) -> Client:
         """Adds a client to a feed and returns it. The client gets a snapshot, then all changes."""
         feed = self._open_feed(key)
-        client = Client(send, write_now)
+        client = Client(send, write_now, abort)
         feed.clients.add(client)
         if feed.loaded:
             self._send(client, self._snapshot(feed))
@@ -128,13 +130,19 @@ class FeedHub[F: Feed](ABC):
                 feed.task.cancel()
 
     def disconnect(self, client: Client, code: int) -> None:
-        """Closes a client's connection with a websocket close code. The page learns the reason from ``code``."""
+        """Closes a client's connection with a websocket close code. The page learns the reason from ``code``.
+
+        Aborts the connection after ``BLOCKED_S``: a client that does not read never receives the close.
+        """
+        loop = asyncio.get_running_loop()
         client.closing = True
         if client.pending is not None:
             client.pending.cancel()
-        task = asyncio.get_running_loop().create_task(_close(client.send, code))
+        task = loop.create_task(_close(client.send, code))
         self._closings.add(task)
         task.add_done_callback(self._closings.discard)
+        if client.abort is not None:
+            loop.call_later(BLOCKED_S, client.abort)
 
     async def close(self) -> None:
         """Ends all feeds and background tasks."""

@@ -27,6 +27,7 @@ from dashboard.store.operations.database_clock import shared_clock
 from dashboard.store.training import participants, terminal_recordings
 from dashboard.web.feed_hub import GONE, TRY_LATER, Client
 from dashboard.web.http.database import to_db_thread
+from dashboard.web.http.server.shared_frames import direct_calls
 from dashboard.web.http.session_connections import add_connection, remove_connection
 from dashboard.web.service import LabUnavailableError, service
 from dashboard.web.training.hub import hub
@@ -113,7 +114,7 @@ class TerminalConsumer(AsyncConsumer):
             await self._end(str(error), TRY_LATER, again=True)
             return
         self.owner = owner
-        self.client = Client(self.base_send)
+        self.client = Client(self.base_send, *direct_calls(self.scope))
         add_connection(self)
         for key in (owner.participant, self.identity):  # ends with the participant or the session
             hub.link(key, self.client, hub)

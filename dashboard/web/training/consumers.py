@@ -9,7 +9,7 @@ from dashboard.web.experiments.hub import hub as experiments
 from dashboard.web.feed_consumer import FeedConsumer
 from dashboard.web.feed_hub import GONE, Client, FeedHub
 from dashboard.web.http.database import to_db_thread
-from dashboard.web.http.server.shared_frames import EXTENSION
+from dashboard.web.http.server.shared_frames import direct_calls
 from dashboard.web.http.session_connections import add_connection
 from dashboard.web.training.hub import hub
 from dashboard.web.training.linked_clients import mirror_key
@@ -51,14 +51,13 @@ class SessionConsumer(FeedConsumer):
             await self.send({"type": "websocket.close", "code": GONE})
             return
         self.participant, admitted, mirrored = found
-        write_now = self.scope.get("extensions", {}).get(EXTENSION, {}).get("write")
-        await self.enter(write_now, mirrored, admitted=admitted)
+        await self.enter(mirrored, admitted=admitted)
         add_connection(self)
 
-    async def enter(self, write_now: Any, _mirrored: str, *, admitted: bool) -> None:
-        """Joins the feed of the session. ``write_now`` writes a text without waiting; None if the server cannot do
-        that."""
-        self.client = await hub.enter(self.key, self.participant, self.base_send, write_now, admitted=admitted)
+    async def enter(self, _mirrored: str, *, admitted: bool) -> None:
+        """Joins the feed of the session."""
+        calls = direct_calls(self.scope)
+        self.client = await hub.enter(self.key, self.participant, self.base_send, *calls, admitted=admitted)
 
     def exit(self, client: Client) -> None:
         """Removes ``client`` from the feed of the session."""
@@ -71,14 +70,14 @@ class MirrorConsumer(SessionConsumer):
     hub = experiments
     mirrored = ""
 
-    async def enter(self, write_now: Any, mirrored: str, *, admitted: bool) -> None:
+    async def enter(self, mirrored: str, *, admitted: bool) -> None:
         """Joins the feed of the experiment ``mirrored``. Closes the connection with ``GONE`` if no experiment is shown,
         or if the participant is not admitted."""
         if not mirrored or not admitted:
             await self.send({"type": "websocket.close", "code": GONE})
             return
         self.mirrored = mirrored
-        self.client = await experiments.join(mirrored, self.base_send, write_now)
+        self.client = await experiments.join(mirrored, self.base_send, *direct_calls(self.scope))
         hub.link(mirror_key(self.key, mirrored), self.client, experiments)
 
     def exit(self, client: Client) -> None:

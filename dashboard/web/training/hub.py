@@ -19,7 +19,7 @@ from dashboard.store.operations.database_clock import shared_clock
 from dashboard.store.training import hosts as group_host_store
 from dashboard.store.training import participants, session_state
 from dashboard.store.training import sessions as training_sessions
-from dashboard.web.feed_hub import GONE, RETRY_S, Client, FeedHub, Send, WriteNow
+from dashboard.web.feed_hub import GONE, RETRY_S, Abort, Client, FeedHub, Send, WriteNow
 from dashboard.web.http.database import to_db_thread
 from dashboard.web.operations.peer_processes import PeerProcesses
 from dashboard.web.training.hosts.host_requests import absent_machines, place_waiting
@@ -102,16 +102,16 @@ class SessionHub(FeedHub[SessionFeed]):
         return sum(len(feed.present(now)) for feed in self._feeds.values())
 
     async def enter(
-        self, session: str, participant: str, send: Send, write: WriteNow | None, *, admitted: bool
+        self, session: str, participant: str, send: Send, write: WriteNow | None, abort: Abort | None, *, admitted: bool
     ) -> Client:
         """Adds a client of ``participant``, an id or ``INSTRUCTOR``, to the feed of a session, and returns it. A
         participant who is not ``admitted`` gets only their own state."""
         self._loop = asyncio.get_running_loop()
         feed = self._open_feed(session)
         if admitted:
-            client = await self.join(session, send, write)
+            client = await self.join(session, send, write, abort)
         else:
-            client = Client(send, write)
+            client = Client(send, write, abort)
             feed.waiting.add(client)
         feed.connections.setdefault(participant, set()).add(client)
         feed.connected_at[client] = self._loop.time()

@@ -144,6 +144,22 @@ async def test_a_browser_blocked_for_too_long_is_closed_and_may_reconnect(
     assert quick.code is None
 
 
+@pytest.mark.parametrize("code", [TRY_LATER, GONE])
+async def test_a_connection_whose_browser_does_not_read_the_close_is_aborted(
+    hub: ExperimentHub, identity: str, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    monkeypatch.setattr(feed_hub, "BLOCKED_S", 0.1)
+    monkeypatch.setattr(feed_hub, "CHECK_S", 0.05)
+    await write(identity, first())
+    slow, aborted = Browser(), asyncio.Event()
+    slow.open.clear()
+    client = await hub.join(identity, slow.send, abort=aborted.set)
+    if code == GONE:
+        hub.disconnect(client, GONE)
+    await eventually(aborted.is_set)
+    assert slow.waiting == 1, "only the close waits"
+
+
 async def test_a_browser_that_fails_does_not_disturb_others(hub: ExperimentHub, identity: str) -> None:
     async def broken(_message: Any) -> None:
         raise RuntimeError("the connection is gone")

@@ -128,8 +128,8 @@ async def test_participants_of_other_processes_are_present(two: tuple[Process, P
     here, there = two
     ada, bob = await join(row, "Ada"), await join(row, "Bob")
     hers, his = Browser(), Browser()
-    client = await here.sessions.enter(row.id, ada.id, hers.send, None, admitted=True)
-    await there.sessions.enter(row.id, bob.id, his.send, None, admitted=True)
+    client = await here.sessions.enter(row.id, ada.id, hers.send, None, None, admitted=True)
+    await there.sessions.enter(row.id, bob.id, his.send, None, None, admitted=True)
     await eventually(
         lambda: all(one.of("session")[-1:] and one.of("session")[-1]["present"] == 2 for one in (hers, his))
     )
@@ -150,8 +150,8 @@ async def test_a_change_of_the_instructor_reaches_the_other_process_with_and_wit
 ) -> None:
     here, there = two
     ada, hers, instructor = await join(row, "Ada"), Browser(), Browser()
-    await there.sessions.enter(row.id, ada.id, hers.send, None, admitted=True)
-    await there.sessions.enter(row.id, INSTRUCTOR, instructor.send, None, admitted=True)
+    await there.sessions.enter(row.id, ada.id, hers.send, None, None, admitted=True)
+    await there.sessions.enter(row.id, INSTRUCTOR, instructor.send, None, None, admitted=True)
     await eventually(lambda: hers.of("session"))
     await to_db_thread(training_sessions.go_to, row.id, row.owner_id, NOW, "launch")
     here.sessions.tell(row.id, ada.id)
@@ -174,11 +174,11 @@ async def test_a_participant_who_moves_is_disconnected_on_the_old_device_without
 ) -> None:
     _, there = two
     ada, old, new = await join(row, "Ada"), Browser(), Browser()
-    await there.sessions.enter(row.id, ada.id, old.send, None, admitted=True)
+    await there.sessions.enter(row.id, ada.id, old.send, None, None, admitted=True)
     await eventually(lambda: there.sessions.feeds()[0].version.shared)
     link = await to_db_thread(participants.make_link, row.id, ada.id)
     assert await to_db_thread(participants.resume, str(link), NOW)
-    await there.sessions.enter(row.id, ada.id, new.send, None, admitted=True)
+    await there.sessions.enter(row.id, ada.id, new.send, None, None, admitted=True)
     await eventually(lambda: old.code == GONE)
     await others_run()
     assert new.code is None

@@ -67,7 +67,7 @@ async def enter_three(hub: SessionHub, row: TrainingSession) -> list[tuple[Parti
     """Three participants, each with a browser that has received the session's state."""
     people = [(await join(row, name), Browser()) for name in "abc"]
     for one, browser in people:
-        await hub.enter(row.id, one.id, browser.send, None, admitted=True)
+        await hub.enter(row.id, one.id, browser.send, None, None, admitted=True)
     await eventually(lambda: all(browser.of("session") for _, browser in people))
     return people
 
@@ -84,9 +84,9 @@ async def test_all_clients_get_the_same_encoded_message(hub: SessionHub, row: Tr
 async def test_own_state_is_sent_only_to_its_participant(hub: SessionHub, row: TrainingSession) -> None:
     ada, bob, teacher = await join(row, "Ada"), await join(row, "Bob"), Browser()
     hers, his = Browser(), Browser()
-    await hub.enter(row.id, ada.id, hers.send, None, admitted=True)
-    await hub.enter(row.id, bob.id, his.send, None, admitted=True)
-    await hub.enter(row.id, INSTRUCTOR, teacher.send, None, admitted=True)
+    await hub.enter(row.id, ada.id, hers.send, None, None, admitted=True)
+    await hub.enter(row.id, bob.id, his.send, None, None, admitted=True)
+    await hub.enter(row.id, INSTRUCTOR, teacher.send, None, None, admitted=True)
     await database_sync_to_async(session_state.add_message)(row.id, ada.id, "", "for Ada", NOW, from_instructor=True)
     hub.tell(row.id, ada.id)
     await eventually(lambda: hers.of("participant")[-1]["messages"])
@@ -139,7 +139,7 @@ async def test_each_participant_is_sent_the_own_state_although_others_change_aga
 ) -> None:
     people = [await join(row, name) for name in "abcdef"]
     for one in people:
-        await hub.enter(row.id, one.id, Browser().send, None, admitted=True)
+        await hub.enter(row.id, one.id, Browser().send, None, None, admitted=True)
     sent: list[str] = []
 
     async def note(_feed: SessionFeed, keys: Collection[str]) -> None:
@@ -162,7 +162,7 @@ async def test_an_instructor_that_missed_a_message_stays_connected(hub: SessionH
         await free.wait()
         await teacher.send(message)
 
-    client = await hub.enter(row.id, INSTRUCTOR, send, None, admitted=True)
+    client = await hub.enter(row.id, INSTRUCTOR, send, None, None, admitted=True)
     await eventually(lambda: client.pending is not None)
     await database_sync_to_async(training_sessions.go_to)(row.id, row.owner_id, NOW, "launch")
     hub.tell(row.id)
@@ -179,8 +179,8 @@ async def test_an_instructor_that_missed_a_message_stays_connected(hub: SessionH
 async def test_a_participant_that_waits_is_sent_only_the_own_state(hub: SessionHub, row: TrainingSession) -> None:
     await database_sync_to_async(training_sessions.change)(row.id, row.owner_id, NOW, admission_required=True)
     late, browser, other = await join(row, "Late"), Browser(), Browser()
-    client = await hub.enter(row.id, late.id, browser.send, None, admitted=False)
-    inside = await hub.enter(row.id, INSTRUCTOR, other.send, None, admitted=True)
+    client = await hub.enter(row.id, late.id, browser.send, None, None, admitted=False)
+    inside = await hub.enter(row.id, INSTRUCTOR, other.send, None, None, admitted=True)
     await eventually(lambda: other.of("session"))
     hub.exit(row.id, INSTRUCTOR, inside)
     await database_sync_to_async(participants.admit)(row.id, late.id, NOW)
@@ -199,9 +199,9 @@ async def test_a_participant_stays_present_for_the_grace_period(
     monkeypatch.setattr(time, "time", lambda: now)
     ada, bob = await join(row, "Ada"), await join(row, "Bob")
     phone, laptop, watching = Browser(), Browser(), Browser()
-    one = await hub.enter(row.id, ada.id, phone.send, None, admitted=True)
-    two = await hub.enter(row.id, ada.id, laptop.send, None, admitted=True)
-    await hub.enter(row.id, bob.id, watching.send, None, admitted=True)
+    one = await hub.enter(row.id, ada.id, phone.send, None, None, admitted=True)
+    two = await hub.enter(row.id, ada.id, laptop.send, None, None, admitted=True)
+    await hub.enter(row.id, bob.id, watching.send, None, None, admitted=True)
 
     async def seen() -> bool:
         found: Participant = await database_sync_to_async(Participant.objects.get)(pk=ada.id)
@@ -237,8 +237,8 @@ async def test_a_write_that_failed_is_repeated(
     monkeypatch.setattr(participants, write, fail_once)
     monkeypatch.setattr("dashboard.web.training.hub.RETRY_S", 0.01)
     ada = await join(row, "Ada")
-    client = await hub.enter(row.id, ada.id, Browser().send, None, admitted=True)
-    await hub.enter(row.id, INSTRUCTOR, Browser().send, None, admitted=True)
+    client = await hub.enter(row.id, ada.id, Browser().send, None, None, admitted=True)
+    await hub.enter(row.id, INSTRUCTOR, Browser().send, None, None, admitted=True)
 
     async def seen() -> bool:
         found: Participant = await database_sync_to_async(Participant.objects.get)(pk=ada.id)
@@ -263,8 +263,8 @@ async def test_removed_participants_and_deleted_sessions_are_disconnected(
 ) -> None:
     ada, bob = await join(row, "Ada"), await join(row, "Bob")
     hers, his = Browser(), Browser()
-    await hub.enter(row.id, ada.id, hers.send, None, admitted=True)
-    await hub.enter(row.id, bob.id, his.send, None, admitted=True)
+    await hub.enter(row.id, ada.id, hers.send, None, None, admitted=True)
+    await hub.enter(row.id, bob.id, his.send, None, None, admitted=True)
     await database_sync_to_async(participants.remove)(row.id, [ada.id], NOW)
     hub.tell(row.id, ada.id)
     await eventually(lambda: hers.code == 4404)
@@ -282,7 +282,7 @@ async def test_a_slow_client_gets_the_newest_state_when_it_reads_again(hub: Sess
         await gate.wait()
         await slow.send(message)
 
-    await hub.enter(row.id, ada.id, send, None, admitted=True)
+    await hub.enter(row.id, ada.id, send, None, None, admitted=True)
     for number, step in enumerate(("launch", "request")):
         await database_sync_to_async(training_sessions.go_to)(row.id, row.owner_id, NOW + number, step)
         await database_sync_to_async(session_state.add_message)(row.id, ada.id, "", step, NOW, from_instructor=True)

@@ -1,5 +1,6 @@
 """Uvicorn's websocket protocol, extended so that a message for many browsers is encoded only once."""
 
+from collections.abc import Callable
 from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -7,8 +8,8 @@ from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
-#: The key in the scope's ``extensions`` under which the application finds ``write_now``.
-EXTENSION = "netmodes.write_now"
+#: The key in the scope's ``extensions`` of what this protocol offers in addition to ASGI.
+EXTENSION = "netmodes.connection"
 SWITCHING_PROTOCOLS = 101
 
 _last_text: str | None = None
@@ -26,6 +27,13 @@ def encode_frame(text: str) -> bytes:
         _last_frame = Frame(Opcode.TEXT, text.encode()).serialize(mask=False)
         _last_text = text
     return _last_frame
+
+
+def direct_calls(scope: Any) -> tuple[Callable[[str], bool] | None, Callable[[], None] | None]:
+    """Returns two functions that act on a websocket without waiting: ``write_now``, and ``abort``, which ends the
+    connection and discards what is not sent. Returns None for both if the server does not offer them."""
+    offered = scope.get("extensions", {}).get(EXTENSION, {})
+    return offered.get("write"), offered.get("abort")
 
 
 def is_utf8(data: bytes) -> bool:
@@ -51,7 +59,7 @@ class FrameParser(ServerProtocol):
 
 
 class SharedFrameProtocol(WebSocketsSansIOProtocol):
-    """Websocket protocol that offers the application ``write_now`` in addition to ASGI's ``send``.
+    """Websocket protocol that offers the application ``write_now`` and ``abort`` in addition to ASGI's ``send``.
 
     ``write_now`` needs no task, no coroutine and no new frame for each browser. Measured with 200 browsers and messages
     of 7.5 KB: 12 µs instead of 27 µs of CPU per message, most of it in the kernel.
@@ -64,10 +72,10 @@ class SharedFrameProtocol(WebSocketsSansIOProtocol):
         )
 
     def handle_connect(self, event: Request) -> None:
-        """Adds ``write_now`` to the scope's extensions before the application starts."""
+        """Adds ``write_now`` and ``abort`` to the scope's extensions before the application starts."""
         super().handle_connect(event)
         if self.response.status_code == SWITCHING_PROTOCOLS:
-            self.scope["extensions"][EXTENSION] = {"write": self.write_now}
+            self.scope["extensions"][EXTENSION] = {"write": self.write_now, "abort": self.transport.abort}
 
     def pause_writing(self) -> None:
         """Stops reading from a browser that does not read.

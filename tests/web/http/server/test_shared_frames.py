@@ -15,7 +15,7 @@ from websockets.frames import CloseCode, Frame, Opcode
 from dashboard.bench.operations.attacks import connect as connect_without_reading
 from dashboard.bench.operations.attacks import handshake, ping
 from dashboard.bench.server import Browser
-from dashboard.web.http.server.shared_frames import EXTENSION, SharedFrameProtocol, encode_frame
+from dashboard.web.http.server.shared_frames import SharedFrameProtocol, direct_calls, encode_frame
 from tests.support.polling import eventually, others_run
 
 Write = Callable[[str], bool]
@@ -26,15 +26,19 @@ class RecordingApplication:
 
     def __init__(self) -> None:
         self.writes: list[Write] = []
+        self.aborts: list[Callable[[], None]] = []
         self.before_accept: list[bool] = []
         self.gone = 0
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        write: Write = scope["extensions"][EXTENSION]["write"]
+        write, abort = direct_calls(scope)
+        assert write is not None
+        assert abort is not None
         await receive()
         self.before_accept.append(write("too early"))
         await send({"type": "websocket.accept"})
         self.writes.append(write)
+        self.aborts.append(abort)
         while (await receive())["type"] != "websocket.disconnect":
             pass
         self.gone += 1
@@ -118,6 +122,20 @@ async def test_a_client_that_does_not_read_is_not_written_to_without_waiting() -
             assert await opened.recv() == text
         await eventually(lambda: application.writes[0]("again"))
         assert await opened.recv() == "again"
+
+
+async def test_an_abort_ends_the_connection_of_a_client_that_does_not_read() -> None:
+    application, loop = RecordingApplication(), asyncio.get_running_loop()
+    async with serving(application) as url:
+        host = url.removeprefix("ws://").removesuffix("/")
+        browser = await connect_without_reading(Browser(host))
+        with browser:
+            await loop.sock_sendall(browser, handshake(Browser(host), "/"))
+            await eventually(lambda: application.writes)
+            while application.writes[0]("x" * 65536):
+                await others_run()
+            application.aborts[0]()
+            await eventually(lambda: application.gone == 1)
 
 
 async def test_with_compression_every_client_gets_its_own_frame() -> None:
