@@ -13,7 +13,7 @@ from dashboard.models import MeasurementRun
 from dashboard.store import experiments as experiment_store
 from dashboard.store import measurements as measurement_store
 from dashboard.web.http.api_responses import Refusal, Started, json_response
-from dashboard.web.measurements.serializers import describe_run, show_run
+from dashboard.web.measurements.serializers import describe_runs, show_run
 from dashboard.web.measurements.views import InvalidOptionsError, start_run
 from dashboard.web.service import service
 from dashboard.web.training.group_access import group_filter, may_open
@@ -50,7 +50,7 @@ def listing(request: HttpRequest, session: str = "") -> HttpResponse:
     """Lists the newest 200 runs outside training sessions. With the id of a ``session`` that you may lead, lists the
     runs of its groups instead."""
     rows = MeasurementRun.objects.filter(**group_filter(session, request.user)).order_by("-created_at")
-    return json_response([describe_run(row) for row in rows[:200]])
+    return json_response([run for _, run in describe_runs(rows[:200])])
 
 
 @router.post(

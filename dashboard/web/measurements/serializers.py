@@ -1,5 +1,6 @@
 """Converts measurement runs to data for pages and the API."""
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,8 @@ from dashboard.core.measurements.measurement import Measurement, Options
 from dashboard.models import MeasurementRun
 from dashboard.store import measurements as measurement_store
 from dashboard.web.http.url_scope import SERVER_SCOPE, UrlScope
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +53,24 @@ def describe_run(row: MeasurementRun) -> dict[str, Any]:
     }
 
 
+def describe_runs(rows: Iterable[MeasurementRun]) -> list[tuple[MeasurementRun, dict[str, Any]]]:
+    """Returns each run with its data (``describe_run``). Omits rows that cannot be read: a machine's lab may write
+    invalid ones."""
+    described = []
+    for row in rows:
+        try:
+            described.append((row, describe_run(row)))
+        except msgspec.MsgspecError as error:
+            log.warning("measurement %s of machine %s cannot be read: %s", row.pk, row.machine_id, error)
+    return described
+
+
 def list_runs(rows: Iterable[MeasurementRun], scope: UrlScope = SERVER_SCOPE) -> list[dict[str, Any]]:
     """Returns the runs as entries of a list. ``verdict_line`` is the headline or, if it is empty, the reason why the
     run stopped."""
     return [
-        {**describe_run(row), "url": scope.measurement(row.pk), "verdict_line": row.headline or row.stop_reason}
-        for row in rows
+        {**run, "url": scope.measurement(row.pk), "verdict_line": row.headline or row.stop_reason}
+        for row, run in describe_runs(rows)
     ]
 
 

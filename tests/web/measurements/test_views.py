@@ -203,6 +203,16 @@ def test_an_experiment_lists_its_measurements(owner: Client, experiment: str) ->
     assert MeasurementRun.objects.get(pk=run).headline in listed
 
 
+def test_a_run_that_cannot_be_read_is_missing_in_lists_and_breaks_no_page(owner: Client, experiment: str) -> None:
+    good, bad = measured(experiment), measured(experiment)
+    MeasurementRun.objects.filter(pk=bad).update(options="x")
+    for path in ("/measurements/", "/api/measurements"):
+        answer = owner.get(path)
+        assert answer.status_code == 200
+        assert f"/measurements/{good}/" in answer.content.decode()
+        assert f"/measurements/{bad}/" not in answer.content.decode()
+
+
 @pytest.mark.parametrize("step_s", [0.0, 3600.0, -3600.0])
 def test_progress_is_shown_by_the_monotonic_clock_of_the_run(
     owner: Client, experiment: str, monkeypatch: pytest.MonkeyPatch, step_s: float
