@@ -22,7 +22,6 @@ from dashboard.core.experiments.validation import MAX_TITLE, title_problem
 from dashboard.core.operations.json_schemas import DOCUMENT_TYPES, schema_of
 from dashboard.core.reports.parse import InvalidReportError
 from dashboard.export.pdf import NoPdfError
-from dashboard.lab.experiments import actions
 from dashboard.models import Experiment
 from dashboard.store import experiments as experiment_store
 from dashboard.store import parts
@@ -40,7 +39,7 @@ from dashboard.web.measurements.api import router as measuring
 from dashboard.web.operations.api_auth import SessionCookie
 from dashboard.web.operations.api_docs import Documentation
 from dashboard.web.reports.api import router as reporting
-from dashboard.web.service import LabUnavailableError, service
+from dashboard.web.service import service
 from dashboard.web.training.api import router as sessions
 from dashboard.web.training.group_access import group_filter
 
@@ -56,9 +55,8 @@ STATUSES: dict[type[Exception], int] = {
     InvalidReportError: 400,
     NotSavedError: 400,
     ReportNotFoundError: 404,
-    actions.NotRunningError: 409,
     parts.PartError: 409,
-    LabUnavailableError: 409,
+    **dict.fromkeys(machines.UNAVAILABLE, 409),
     NoPdfError: 501,
 }
 

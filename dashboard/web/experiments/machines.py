@@ -14,6 +14,7 @@ from dashboard.core.experiments.machines.journals import MergedJournal, shared_a
 from dashboard.core.experiments.machines.parts import SERVER_NAME, Part
 from dashboard.core.modes import ArmSpec
 from dashboard.core.operations.machines import place_of, split_place
+from dashboard.engine.protocol import EngineError
 from dashboard.lab.experiments import actions
 from dashboard.store import experiments as experiment_store
 from dashboard.store import machines, parts
@@ -21,6 +22,9 @@ from dashboard.store.experiments import Record
 from dashboard.web.experiments.machine_requests import try_everywhere
 from dashboard.web.http.database import to_db_thread
 from dashboard.web.service import LabUnavailableError, service
+
+#: The errors that prevent every action on an experiment now: no lab or engine responds, or the experiment does not run.
+UNAVAILABLE = (LabUnavailableError, EngineError, actions.NotRunningError)
 
 
 def machine_notes() -> dict[str, MachineNote]:
@@ -78,7 +82,7 @@ async def _parts_of(experiment: str) -> tuple[Part, ...]:
 async def try_paths(experiment: str, *, multicast: bool = False) -> tuple[Attempt, ...]:
     """Sends a request over every path, on all machines at the same time, and returns the results.
 
-    Skips machines that are absent. Raises LabUnavailableError or NotRunningError only if no machine can send requests.
+    Skips machines that are absent. Raises one of ``UNAVAILABLE`` only if no machine can send requests.
     """
     divided = await _parts_of(experiment)
     if not divided:
@@ -87,7 +91,7 @@ async def try_paths(experiment: str, *, multicast: bool = False) -> tuple[Attemp
     results = await asyncio.gather(*calls, return_exceptions=True)
     refused = [result for result in results if isinstance(result, BaseException)]
     for error in refused:
-        if len(refused) == len(divided) or not isinstance(error, LabUnavailableError | actions.NotRunningError):
+        if len(refused) == len(divided) or not isinstance(error, UNAVAILABLE):
             raise error
     return tuple(
         shared_attempt(attempt, part.number)
@@ -100,7 +104,8 @@ async def try_paths(experiment: str, *, multicast: bool = False) -> tuple[Attemp
 async def inspect(experiment: str, column: str, command: str, name: str) -> AsyncGenerator[str]:
     """Executes a command in the namespaces of a column, on the column's machine, and returns its output piece by piece.
 
-    ``name`` is the argument of commands that take one. Raises the same errors as ``actions.inspect``.
+    ``name`` is the argument of commands that take one. Raises one of ``UNAVAILABLE``, or
+    ValueError with a message for the user.
     """
     place = await to_db_thread(parts.find_column, experiment, column)
     return await service.ask_about(place.experiment, actions.inspect, place.experiment, place.column, command, name)

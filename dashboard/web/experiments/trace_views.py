@@ -13,13 +13,13 @@ from dashboard.core.experiments.machines.journals import shared_request
 from dashboard.core.experiments.picture import DrawnPath
 from dashboard.core.paths.hops import Trace
 from dashboard.core.paths.model import Path, kind_of
-from dashboard.lab.experiments.actions import NotRunningError
 from dashboard.lab.remote import experiment_calls
 from dashboard.store import parts
+from dashboard.web.experiments.machines import UNAVAILABLE
 from dashboard.web.experiments.views import load_snapshot, refuse, require_experiment
 from dashboard.web.http.database import to_db_thread
 from dashboard.web.http.url_scope import SERVER_SCOPE, UrlScope
-from dashboard.web.service import LabUnavailableError, service
+from dashboard.web.service import service
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,8 @@ async def traced(identity: str, key: str, beside: str) -> tuple[tuple[Trace, ...
     """Traces a request over a path, and one over a second path for comparison.
 
     ``key`` and ``beside`` are the keys of these requests (``request_key``). If ``beside`` is empty, the lab chooses a
-    path of another mode. Returns the traces, and all traceable paths by request key. Raises LabUnavailableError,
-    NotRunningError, or ValueError with a message for the user.
+    path of another mode. Returns the traces, and all traceable paths by request key. Raises one of ``UNAVAILABLE``,
+    or ValueError with a message for the user.
     """
     place = await to_db_thread(parts.find_request, identity, key)
     other = await to_db_thread(parts.find_request, identity, beside) if beside else place
@@ -67,7 +67,7 @@ async def trace(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SC
         traces, paths = await traced(identity, key, beside)
     except ValueError as error:
         return await sync_to_async(refuse)(request, 400, title, str(error), back=scope.experiment(identity))
-    except (LabUnavailableError, NotRunningError) as error:
+    except UNAVAILABLE as error:
         return await sync_to_async(refuse)(request, 409, title, str(error), back=scope.experiment(identity))
 
     def page() -> HttpResponse:

@@ -33,7 +33,6 @@ from dashboard.core.modes import ExperimentSpec
 from dashboard.core.operations.roles import Action, OwnedKind
 from dashboard.core.paths.attempts import machine_of, name_client
 from dashboard.lab.doctor import unavailable_report
-from dashboard.lab.experiments import actions
 from dashboard.lab.remote import experiment_calls
 from dashboard.models import Experiment
 from dashboard.store import experiments as experiment_store
@@ -207,7 +206,7 @@ async def try_it(request: HttpRequest, identity: str, scope: UrlScope = SERVER_S
     await require_experiment(identity)
     try:
         attempts = await machines.try_paths(identity, multicast="multicast" in request.POST)
-    except (LabUnavailableError, actions.NotRunningError) as error:
+    except machines.UNAVAILABLE as error:
         if _wants_json(request):
             return JsonResponse({"detail": str(error)}, status=409)
         title = _("The request cannot be sent now")
@@ -269,7 +268,7 @@ async def inspect(request: HttpRequest, identity: str) -> HttpResponseBase:
         output = await machines.inspect(identity, column, command, name)
     except ValueError as error:
         return HttpResponse(f"{error}\n", status=400, content_type="text/plain; charset=utf-8")
-    except (LabUnavailableError, actions.NotRunningError) as error:
+    except machines.UNAVAILABLE as error:
         return HttpResponse(f"{error}\n", status=409, content_type="text/plain; charset=utf-8")
 
     return StreamingHttpResponse(

@@ -17,9 +17,11 @@ from dashboard.core.experiments.drafts import ARM_FIELDS, FIELDS
 from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
 from dashboard.core.experiments.messages import Comparison, Phase
 from dashboard.core.experiments.stream import Snapshot
+from dashboard.engine.protocol import EngineUnreachable
 from dashboard.models import Arm, Experiment
 from dashboard.store import experiments as experiment_store
 from dashboard.web.experiments.api import MAX_PAGE
+from dashboard.web.service import service
 from tests.support.records import load_record
 from tests.support.specs import make_spec
 from tests.web.asgi_client import HOST, ORIGIN, Person, http, owner, post_json
@@ -77,6 +79,18 @@ async def test_without_a_lab_try_is_refused_with_the_reason(me: Person) -> None:
     answer = await post_json(f"/api/experiments/{identity}/try", me, {})
     assert answer.status == 409
     assert "Engine" in answer.json["detail"]
+
+
+async def test_without_the_engine_of_a_private_host_try_is_refused_with_the_reason(
+    me: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def ask_about(*_arguments: object) -> None:
+        raise EngineUnreachable("The engine did not answer within 5 s.")
+
+    monkeypatch.setattr(service, "ask_about", ask_about)
+    identity = (await post_json("/api/experiments", me, {"modes": ["host"]})).json["id"]
+    answer = await post_json(f"/api/experiments/{identity}/try", me, {})
+    assert (answer.status, answer.json["detail"]) == (409, "The engine did not answer within 5 s.")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from django.test import RequestFactory
 from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import ArmStatus, ModeReport, Phase
-from dashboard.engine.protocol import EngineError
+from dashboard.engine.protocol import EngineError, EngineUnreachable
 from dashboard.lab.remote.experiment_calls import LaunchOptions, launch_options
 from dashboard.models import Experiment
 from dashboard.store import experiments as experiment_store
@@ -200,6 +200,22 @@ async def test_without_a_lab_a_request_is_refused_with_a_reason(me: Person) -> N
     assert data.json["detail"]
     output = await post(f"/experiments/{identity}/inspect/", me, "column=host&command=ss")
     assert (output.status, output["content-type"]) == (409, "text/plain; charset=utf-8")
+
+
+async def test_without_the_engine_of_a_private_host_a_request_is_refused_with_a_reason(
+    me: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def ask_about(*_arguments: object) -> None:
+        raise EngineUnreachable("The engine did not answer within 5 s.")
+
+    monkeypatch.setattr(service, "ask_about", ask_about)
+    identity = await make_past()
+    page = await post(f"/experiments/{identity}/try/", me)
+    data = await post(f"/experiments/{identity}/try/", me, as_json=True)
+    output = await post(f"/experiments/{identity}/inspect/", me, "column=host&command=ss")
+    for answer in (page, data, output):
+        assert answer.status == 409
+        assert "did not answer within 5 s" in answer.text
 
 
 async def test_a_past_experiment_is_not_tried(me: Person, lab_harness: LabHarness) -> None:

@@ -14,6 +14,7 @@ from dashboard.core.experiments.launching.ports import HostPort, PortHolder
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import ArmStatus, ExperimentRef, Phase
 from dashboard.core.modes import ArmSpec, Mode
+from dashboard.engine.protocol import EngineUnreachable
 from dashboard.lab.experiments import actions
 from dashboard.lab.remote import experiment_calls
 from dashboard.models import Experiment
@@ -66,7 +67,10 @@ def answering(monkeypatch: pytest.MonkeyPatch, answer: Callable[[str], Any]) -> 
     return asked
 
 
-async def test_every_machine_requests_its_own_paths(shown: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [LabUnavailableError("It does not respond."), EngineUnreachable("No answer.")])
+async def test_every_machine_requests_its_own_paths(
+    shown: str, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
     lab2 = await database_sync_to_async(part_of)(shown, "lab2")
     attempt = Attempt(
         "loopback", "Loopback", "machine", "host", "http://127.0.0.1/", "curl", 200, key="host/loopback/x"
@@ -75,7 +79,7 @@ async def test_every_machine_requests_its_own_paths(shown: str, monkeypatch: pyt
 
     def answer(experiment: str) -> tuple[Attempt, ...]:
         if experiment in absent:
-            raise LabUnavailableError("It does not respond.")
+            raise error
         return (attempt,)
 
     answering(monkeypatch, answer)
@@ -83,7 +87,7 @@ async def test_every_machine_requests_its_own_paths(shown: str, monkeypatch: pyt
     absent.add(lab2)
     assert [one.origin for one in await machines.try_paths(shown)] == ["machine"]
     absent.add(await database_sync_to_async(part_of)(shown, "server"))
-    with pytest.raises(LabUnavailableError):
+    with pytest.raises(type(error)):
         await machines.try_paths(shown)
 
 
