@@ -171,6 +171,9 @@ async def _until_done(context: Context, identity: str, work: asyncio.Task[Outcom
     except asyncio.CancelledError:
         await _end(work)
         return replace(cancelled, elapsed_s=loop.time() - began)
+    except Exception:
+        await _end(work)
+        raise
 
 
 async def _end(work: asyncio.Task[Outcome]) -> None:

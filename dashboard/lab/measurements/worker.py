@@ -4,6 +4,8 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from django.db import DatabaseError, InterfaceError
+
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import ENDED, Phase
 from dashboard.lab.context import Context
@@ -35,12 +37,17 @@ class MeasurementWorker:
         self._driver_of = driver_of
         self._wake = wake
         self._task: asyncio.Task[None] | None = None
+        #: Runs, by id, whose end is not stored yet, with the reason and the state to store. Both are empty if
+        #: ``measure_paths`` has stored them and only the twin must be stopped.
+        self._unstored: dict[str, tuple[RequestedRun, str, str]] = {}
         self._starting = asyncio.Lock()
 
     async def start_next(self) -> None:
         """Starts the oldest waiting run whose experiment is running, and marks runs that can never start as failed.
-        Concurrent calls wait for each other, because two could start the same run."""
+        Concurrent calls wait for each other, because two could start the same run. First stores the ends of runs
+        that could not be stored earlier. Exceptions of the database propagate."""
         async with self._starting:
+            await self._store_ends()
             await self._start_oldest()
 
     async def _start_oldest(self) -> None:
@@ -66,11 +73,24 @@ class MeasurementWorker:
                 await self._fail(request, why or (stopped if record is not None else removed), measurement_store.FAILED)
 
     async def _fail(self, request: RequestedRun, reason: str, state: str) -> None:
-        await self._context.database.run(measurement_store.fail_run, request.id, reason, state)
-        await self._stop_twin(request)
-        self._context.publisher.measured(request.id)
+        self._unstored[request.id] = (request, reason, state)
+        await self._store_ends()
+
+    async def _store_ends(self) -> None:
+        """Stores the end of each run in ``_unstored`` and stops its twin. Concurrent calls may do so twice, which has
+        no effect."""
+        database = self._context.database
+        for request, reason, state in list(self._unstored.values()):
+            if state:
+                await database.run(measurement_store.fail_run, request.id, reason, state)
+                self._context.publisher.measured(request.id)
+            if request.twin:
+                await database.run(experiment_store.set_wanted, request.experiment, Wanted.STOPPED)
+                self._wake()
+            self._unstored.pop(request.id, None)
 
     async def _measure(self, request: RequestedRun, driver: ExperimentDriver) -> None:
+        reason = state = ""
         try:
             async with self._turn:
                 await measure_paths(self._context, driver, request, lines=self._lines)
@@ -81,18 +101,15 @@ class MeasurementWorker:
                 shown.record_measurement(request.id, headline, inconclusive=inconclusive)
         except Exception as error:
             log.exception("measurement %s failed", request.id)
-            await self._context.database.run(
-                measurement_store.fail_run, request.id, f"The measurement failed: {error}."
-            )
-            self._context.publisher.measured(request.id)
+            reason, state = f"The measurement failed: {error}.", measurement_store.FAILED
         finally:
-            await self._stop_twin(request)
-            asyncio.get_running_loop().call_soon(self._wake)
-
-    async def _stop_twin(self, request: RequestedRun) -> None:
-        if request.twin:
-            await self._context.database.run(experiment_store.set_wanted, request.experiment, Wanted.STOPPED)
-            self._wake()
+            self._unstored[request.id] = (request, reason, state)
+            try:
+                await self._store_ends()
+            except (DatabaseError, InterfaceError) as error:
+                log.warning("the end of measurement %s could not be stored: %s; trying again", request.id, error)
+            finally:
+                asyncio.get_running_loop().call_soon(self._wake)
 
     async def close(self) -> None:
         """Cancels the current run. Its blocks stay stored, and the run is marked as cancelled."""

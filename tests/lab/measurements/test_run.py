@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.db.models.functions import Now
 
 from dashboard.core.experiments.messages import Phase
 from dashboard.core.measurements.measurement import Block, Measurement, Options, Probe, Stop
+from dashboard.core.measurements.schedule import make_series
+from dashboard.core.paths.model import Path, PathKind
 from dashboard.lab.experiments.driver import ExperimentDriver
 from dashboard.lab.machines.client_line import ClientLines
-from dashboard.lab.measurements.run import EXPIRED, measure_paths, plan_series
+from dashboard.lab.measurements import run as measurement_run
+from dashboard.lab.measurements.run import EXPIRED, Plan, measure_paths, plan_series
 from dashboard.lab.measurements.worker import MeasurementWorker
 from dashboard.models import MeasurementClient
 from dashboard.store import measurements as measurement_store
@@ -176,6 +181,31 @@ async def test_a_run_that_waited_too_long_is_measured_without_other_machines(lab
     found = await result(lab_harness, identity)
     assert [one.unavailable for one in found.series if one.client == "@lab2"] == [EXPIRED.format("lab2")]
     await lab_harness.stop(experiment)
+
+
+async def test_an_error_of_the_database_ends_the_measurement(
+    fake_lab: LabHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = asyncio.Event()
+
+    async def measures(*_arguments: Any, **_options: Any) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    def refuse(_run: str) -> bool:
+        raise OperationalError("server closed the connection")
+
+    experiment = await fake_lab.running("host")
+    asked = await ask(fake_lab, experiment, Probe.TCP_RR, Options(seconds=60.0))
+    series = make_series([Path(PathKind.LOOPBACK, "", "machine", "host", address="127.0.0.1")], [Probe.TCP_RR])
+    monkeypatch.setattr(measurement_run, "plan_series", lambda *_arguments: Plan(series, ()))
+    monkeypatch.setattr(measurement_run, "run_measurement", measures)
+    monkeypatch.setattr(measurement_store, "is_cancelled", refuse)
+    with pytest.raises(OperationalError, match="server closed"):
+        await measure_paths(fake_lab.context, fake_lab.driver(experiment), asked)
+    assert ended.is_set()
 
 
 def test_a_failed_block_does_not_count() -> None:

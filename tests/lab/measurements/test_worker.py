@@ -7,14 +7,18 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 
 from dashboard.core.experiments.messages import Phase
 from dashboard.core.measurements.measurement import Options, Probe
 from dashboard.core.measurements.responder_experiment import responder_experiment
+from dashboard.lab import reconciler
+from dashboard.lab.measurements import worker as measurement_worker
 from dashboard.lab.measurements.worker import MeasurementWorker
 from dashboard.models import MeasurementRun
 from dashboard.store import experiments as experiment_store
 from dashboard.store import measurements as measurement_store
+from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import LabHarness
 from tests.support.polling import eventually, others_run
 from tests.support.specs import make_spec
@@ -140,3 +144,45 @@ async def test_concurrent_wake_ups_start_a_run_once(monkeypatch: pytest.MonkeyPa
     await others_run()
     await worker.close()
     assert started == ["run"]
+
+
+@pytest.mark.parametrize(("store", "function"), [(measurement_store, "fail_run"), (experiment_store, "set_wanted")])
+@pytest.mark.parametrize("starts", [True, False])
+async def test_the_end_of_a_run_is_stored_once_the_database_answers_again(
+    fake_lab: LabHarness,
+    fake: FakeEngine,
+    monkeypatch: pytest.MonkeyPatch,
+    store: Any,
+    function: str,
+    starts: bool,
+) -> None:
+    """Both for a run that fails while it is measured and for one that is cancelled before it starts."""
+    real = getattr(store, function)
+    left = iter(range(2))
+
+    def locked(*arguments: Any, **options: Any) -> Any:
+        if next(left, None) is not None:
+            raise OperationalError("database is locked")
+        return real(*arguments, **options)
+
+    async def measure(*_arguments: Any, **_options: Any) -> None:
+        raise OperationalError("server closed the connection")
+
+    monkeypatch.setattr(reconciler, "RETRY_S", 0.05)
+    monkeypatch.setattr(measurement_worker, "measure_paths", measure)
+    twin = await fake_lab.running("host")
+    monkeypatch.setattr(store, function, locked)
+    run = await fake_lab.database.run(
+        measurement_store.create_run, twin, "t", [Probe.TCP_RR], Options(seconds=1.0), 3, twin=True
+    )
+    if not starts:
+        await fake_lab.database.run(measurement_store.want_cancelled, run)
+    fake_lab.lab.wake()
+    expected = (
+        (measurement_store.FAILED, "The measurement failed: server closed the connection.")
+        if starts
+        else (measurement_store.CANCELLED, "It was cancelled before it started.")
+    )
+    assert await ends(fake_lab, run) == expected
+    await fake_lab.reaches(twin, Phase.STOPPED)
+    assert fake.made == {}
