@@ -341,8 +341,16 @@ class DockerEngine:
         """Pulls an image and yields its progress. Raises EngineUnreachable if no registry answers within ``wait_s``,
         EngineError if the registry refuses."""
         repository, tag = split_reference(reference)
+        stream: StreamedAnswer | None = None
+        over = False
+
+        def end() -> None:
+            if stream is not None:
+                stream.shutdown()
+                self._pulls.discard(stream)
 
         def begin(client: Client) -> StreamedAnswer:
+            nonlocal stream
             try:
                 response = client.call_api(
                     "POST",
@@ -357,13 +365,13 @@ class DockerEngine:
             stream = StreamedAnswer(response, self._connection.translated)
             stream.wait_at_most(PULL_SILENCE_S)
             self._pulls.add(stream)
+            if over:  # the pull was stopped or timed out while the registry was awaited
+                end()
             return stream
 
         loop = asyncio.get_running_loop()
-        stream: StreamedAnswer | None = None
         try:
-            stream = await self._connection.call(begin, deadline_s=wait_s + 2)
-            lines = stream.lines()
+            lines = (await self._connection.call(begin, deadline_s=wait_s + 2)).lines()
             while (line := await loop.run_in_executor(self._connection.threads, next, lines, None)) is not None:
                 step = decoding.progress_step(line)
                 if step is not None:
@@ -375,9 +383,8 @@ class DockerEngine:
                 raise EngineUnreachable(f"No registry answers: {error}", 504) from error
             raise
         finally:
-            if stream is not None:
-                stream.shutdown()
-                self._pulls.discard(stream)
+            over = True
+            end()
 
 
 def _identities(answer: object, kind: str) -> list[str]:

@@ -1,5 +1,6 @@
 """A response that is read while it arrives. One thread reads it; any thread can shut it down."""
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
@@ -17,6 +18,8 @@ class StreamedAnswer:
     def __init__(self, response: requests.Response, translate: Callable[[Exception], EngineError]) -> None:
         self._response = response
         self._translate = translate
+        #: Held by the method that closes the response: ``chunks`` or, before the first read, ``shutdown``.
+        self._closer = threading.Lock()
 
     def wait_at_most(self, seconds: float | None) -> None:
         """Sets the timeout of each read in seconds. None means no timeout: an event stream may be silent for any
@@ -26,7 +29,10 @@ class StreamedAnswer:
             connection.sock.settimeout(seconds)
 
     def chunks(self) -> Iterator[bytes]:
-        """Yields the received bytes as they arrive, until the end."""
+        """Yields the received bytes as they arrive, until the end. Can be called once. Yields nothing after
+        ``shutdown``."""
+        if not self._closer.acquire(blocking=False):
+            return
         try:
             yield from self._response.raw.stream(1 << 16, decode_content=True)
         except Exception as error:
@@ -46,6 +52,10 @@ class StreamedAnswer:
             yield rest
 
     def shutdown(self) -> None:
-        """Ends a read that is waiting for data. Has no effect if the response is complete."""
+        """Ends a read that is waiting for data, or closes the response if it was never read. Has no effect if the
+        response is complete."""
+        if self._closer.acquire(blocking=False):
+            self._response.close()
+            return
         with suppress(ValueError, RuntimeError, OSError):
             self._response.raw.shutdown()

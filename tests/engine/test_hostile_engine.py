@@ -14,7 +14,7 @@ import pytest
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.protocol import EngineError, EngineUnreachable
 from tests.engine.fake_engine import fake_engine, http, version
-from tests.support.polling import DEADLINE_S
+from tests.support.polling import DEADLINE_S, eventually
 
 NAMES = (
     "Id", "ID", "Name", "State", "Pid", "HostConfig", "Config", "NetworkSettings", "Networks", "Ports", "RepoTags",
@@ -192,6 +192,28 @@ async def test_a_pull_is_given_up_if_the_registry_does_not_answer_in_time(tmp_pa
             with pytest.raises(EngineUnreachable, match=r"No registry answered within 0\.3 s"):
                 async for _step in engine.pull("nginx", wait_s=0.3):
                     pass
+        await engine.close()
+
+
+async def test_a_pull_that_is_stopped_before_the_registry_answers_leaves_no_connection(tmp_path: Path) -> None:
+    answers = threading.Event()
+
+    def respond(_method: str, path: str) -> bytes:
+        if path == "/version":
+            return version()
+        answers.wait(DEADLINE_S)
+        return b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+    with fake_engine(tmp_path, respond) as fake:
+        engine = DockerEngine(fake.endpoint)
+        pull = asyncio.ensure_future(anext(aiter(engine.pull("nginx"))))
+        await eventually(lambda: any("images/create" in path for _, path in fake.requests))
+        pull.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await pull
+        answers.set()
+        await eventually(lambda: all(peer.fileno() == -1 for peer in fake._open))
+        assert engine._pulls == set()
         await engine.close()
 
 

@@ -12,6 +12,7 @@ from dashboard.engine.protocol import EngineError
 from dashboard.engine.streamed_answer import StreamedAnswer
 from dashboard.engine.transports.unix import UnixAdapter
 from tests.engine.fake_engine import fake_engine, http
+from tests.support.polling import until
 
 
 def open_answer(endpoint: str, timeout_s: float = 5) -> tuple[requests.Session, StreamedAnswer]:
@@ -68,4 +69,13 @@ def test_a_read_without_end_is_woken_from_another_thread(tmp_path: Path) -> None
         assert ended.wait(20)
         reader.join()
         answer.shutdown()
+        session.close()
+
+
+def test_a_response_that_is_not_read_is_closed(tmp_path: Path) -> None:
+    with fake_engine(tmp_path, lambda _m, _p: b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n") as fake:
+        session, answer = open_answer(fake.endpoint)
+        answer.shutdown()
+        until(lambda: fake._open[0].fileno() == -1)
+        assert list(answer.chunks()) == []
         session.close()
