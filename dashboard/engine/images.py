@@ -46,9 +46,9 @@ async def ensure_image(
 ) -> ImageChoice:
     """Returns the image to run for ``reference``: the engine's own, a pulled one, or the lab image.
 
-    The engine's own image is used unless it is an outdated lab image. Otherwise the image is pulled; the lab image
-    itself is imported. If nginx cannot be pulled, the lab image takes its place, under its own name ``netmodes-lab``,
-    and the choice has a notice.
+    The engine's own image is used unless it is an outdated lab image. Images that users build from the lab image
+    inherit its label, but are never outdated. Otherwise the image is pulled; the lab image itself is imported. If nginx
+    cannot be pulled, the lab image takes its place, under its own name ``netmodes-lab``, and the choice has a notice.
 
     ``private`` tells whether the engine is on a private host, which reaches no registry. There, nothing is pulled: the
     lab image is used as nginx, and is tagged ``nginx`` as well. ``progress`` is called with a text and a fraction (None
@@ -56,9 +56,10 @@ async def ensure_image(
     answer.
     """
     facts = await engine.image(reference)
-    if facts is not None and facts.labels.get(RECIPE_LABEL, recipe()) == recipe():
+    is_lab_image = reference in LAB_NAMES or (private and reference in NGINX_NAMES)
+    if facts is not None and (not is_lab_image or facts.labels.get(RECIPE_LABEL, recipe()) == recipe()):
         return ImageChoice(reference, facts)
-    if reference in LAB_NAMES or (private and reference in NGINX_NAMES):
+    if is_lab_image:
         return ImageChoice(reference, await _lab_image(engine, reference, data_dir, progress))
     if private:
         raise EngineError(

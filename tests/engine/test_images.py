@@ -118,6 +118,26 @@ async def test_a_lab_image_of_an_older_recipe_is_replaced(tmp_path: Path) -> Non
     assert store.calls == [f"import {LAB_REFERENCE}"]
 
 
+@pytest.mark.parametrize("reference", ["my-web:1", "nginx"])
+async def test_an_image_that_the_user_built_from_an_older_lab_image_is_used(tmp_path: Path, reference: str) -> None:
+    store = Store(reference, labels={RECIPE_LABEL: "old"}, registry=SILENT)
+    choice, _ = await get(store, reference, tmp_path)
+    assert (choice.reference, choice.sentence, store.calls) == (reference, "", [])
+
+
+async def test_an_older_lab_image_in_place_of_nginx_is_replaced_on_a_private_host(tmp_path: Path) -> None:
+    store = Store("nginx", labels={RECIPE_LABEL: "old"})
+    choice, _ = await get(store, "nginx", tmp_path, private=True)
+    assert choice.facts.labels[RECIPE_LABEL] == recipe()
+    assert store.calls == [f"import {LAB_REFERENCE}", "tag nginx"]
+
+
+async def test_a_user_image_from_an_older_lab_image_is_used_on_a_private_host(tmp_path: Path) -> None:
+    store = Store("my-web:1", labels={RECIPE_LABEL: "old"})
+    choice, _ = await get(store, "my-web:1", tmp_path, private=True)
+    assert (choice.reference, store.calls) == ("my-web:1", [])
+
+
 async def test_a_lab_image_that_cannot_be_built_has_a_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_data: Path, _progress: object) -> Path:
         raise LabImageUnavailableError("apt-get is not here.")
