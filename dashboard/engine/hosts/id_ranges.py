@@ -7,10 +7,11 @@ user_namespaces(7), systemd's documentation of UIDS-GIDS (container range).
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import os
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 COUNT = 65536
@@ -29,17 +30,21 @@ class NoIdsError(OSError):
 
 
 def claim(folder: Path, wanted: int = 0, claims: Path = CLAIMS, files: tuple[Path, ...] = SUBORDINATE) -> int:
-    """Claims a range for the host whose files are in ``folder``, and returns the first id of the range.
+    """Claims a range for the host whose files are in ``folder``, and returns the first id of the range. Creates
+    ``folder`` if it does not exist, because a claim without a folder is taken for that of a host that was deleted.
 
     ``wanted`` is the first id of the preferred range (0: no preference). If another host has claimed that range, claims
     a different one. ``claims`` is the folder with the claims of all hosts. ``files`` are /etc/subuid and /etc/subgid.
     Raises NoIdsError if no range is free.
     """
-    claims.mkdir(parents=True, exist_ok=True, mode=0o711)
+    claims.parent.mkdir(parents=True, exist_ok=True)
     first = [wanted] if wanted else []
-    for base in itertools.chain(first, _ranges(files)):
-        if _take(claims / str(base), folder):
-            return base
+    with _locked(claims):
+        claims.mkdir(exist_ok=True, mode=0o711)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for base in itertools.chain(first, _ranges(files)):
+            if _take(claims / str(base), folder):
+                return base
     raise NoIdsError(
         "no range of user ids is free for a private host: remove hosts, or reserve more ranges for netmodes, the same "
         "in /etc/subuid and in /etc/subgid"
@@ -49,32 +54,33 @@ def claim(folder: Path, wanted: int = 0, claims: Path = CLAIMS, files: tuple[Pat
 def release(folder: Path, claims: Path = CLAIMS) -> None:
     """Releases the ranges of the host whose files are in ``folder``. ``claims`` is the folder with the claims of all
     hosts."""
-    for link in claims.glob("[0-9]*"):
-        with suppress(OSError):
+    with suppress(OSError), _locked(claims):
+        for link in claims.glob("[0-9]*"):
             if link.readlink() == folder:
                 link.unlink()
-    with suppress(OSError):
         claims.rmdir()
 
 
+@contextmanager
+def _locked(claims: Path) -> Iterator[None]:
+    """Lets processes and threads take turns to change the claims. Locks the parent of the folder ``claims``, because
+    ``release`` removes that folder. Raises OSError if the parent does not exist."""
+    lock = os.open(claims.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
+
+
 def _take(link: Path, folder: Path) -> bool:
-    for _ in range(3):
-        try:
-            link.parent.mkdir(parents=True, exist_ok=True, mode=0o711)
-            link.symlink_to(folder)
-        except FileNotFoundError:  # removed between the two calls
-            continue
-        except FileExistsError:
-            with suppress(FileNotFoundError):
-                holder = link.readlink()
-                if holder == folder:
-                    return True
-                if holder.exists():
-                    return False
-                link.unlink()  # the claim of a host that was deleted by hand
-            continue
-        return True
-    return False
+    if link.is_symlink():
+        holder = link.readlink()
+        if holder == folder or holder.exists():
+            return holder == folder
+        link.unlink()  # the claim of a host that was deleted by hand
+    link.symlink_to(folder)
+    return True
 
 
 def _ranges(files: tuple[Path, ...]) -> Iterator[int]:

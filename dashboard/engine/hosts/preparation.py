@@ -12,6 +12,7 @@ import math
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,23 @@ done
 """
 #: The first id of remapped containers, and how many there are (subuid(5), option ``userns-remap``).
 REMAPPED_IDS = "231072:65536"
+
+
+def claim_ids(host: PrivateHost) -> PrivateHost:
+    """Creates the folder of a new host in a user namespace and claims a range of ids for it. Returns the host with this
+    range. Raises NoIdsError if no range is free."""
+    host = replace(host, owner=id_ranges.claim(host.folder))
+    records.note_starter(host)  # at once: other processes remove folders of hosts that no process starts
+    return host
+
+
+def claim_ids_again(host: PrivateHost) -> int:
+    """Claims the host's range of ids again and returns its first id. If another host has taken the range meanwhile,
+    claims a different one and changes the owner of the host's files."""
+    owner = id_ranges.claim(host.folder, host.owner)
+    if owner != host.owner:
+        disk.on_disk(host.disk, host.data, lambda: id_ranges.shift(host.data, host.owner, owner))
+    return owner
 
 
 def prepare(

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from dashboard.core.training.capacity import HostLimits
 from dashboard.engine.daemon_process import find_daemon
-from dashboard.engine.hosts import disk, id_ranges, programs
+from dashboard.engine.hosts import disk, programs
 from dashboard.engine.hosts import registry as records
 from dashboard.engine.hosts.cleanup import (
     container_processes,
@@ -38,6 +38,8 @@ from dashboard.engine.hosts.limits import processes
 from dashboard.engine.hosts.preparation import (
     MACHINE_ADDRESS,
     RUN,
+    claim_ids,
+    claim_ids_again,
     create_cgroups,
     lan_line,
     load_modules,
@@ -105,7 +107,7 @@ async def start(
     host = PrivateHost(identity, 0, 0, socket, now, folder, 0, group, lan=lan or LanPlace(), limits=limits)
     try:
         if runtime is Runtime.USER_NAMESPACE:
-            host = replace(host, owner=await uninterrupted(asyncio.to_thread(id_ranges.claim, folder)))
+            host = await uninterrupted(asyncio.to_thread(claim_ids, host))
         await uninterrupted(
             asyncio.to_thread(prepare, host, root, options, resolv_conf, template, is_limited=is_disk_limited)
         )
@@ -142,7 +144,7 @@ async def start_again(
         reap_ended(host.launcher)
         RUN.mkdir(mode=0o711, exist_ok=True)
         run.mkdir(mode=0o711)
-        owner = _claim_again(host) if host.owner else 0
+        owner = claim_ids_again(host) if host.owner else 0
         os.chown(run, owner, owner)
         (host.folder / "lan").write_text(lan_line(host.lan, joined))
         return replace(host, owner=owner, limits=limits or host.limits)
@@ -178,15 +180,6 @@ async def _launch(host: PrivateHost, ready_s: float, *, die_with_parent: bool) -
             os.kill(pid, signal.SIGKILL)
         raise
     return host
-
-
-def _claim_again(host: PrivateHost) -> int:
-    """Claims the host's range of ids again and returns its first id. If another host has taken the range meanwhile,
-    claims a different one and changes the owner of the host's files."""
-    owner = id_ranges.claim(host.folder, host.owner)
-    if owner != host.owner:
-        disk.on_disk(host.disk, host.data, lambda: id_ranges.shift(host.data, host.owner, owner))
-    return owner
 
 
 def _with_daemon(host: PrivateHost) -> PrivateHost:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -48,6 +49,34 @@ def test_the_claim_of_a_host_that_was_deleted_by_hand_is_free(tmp_path: Path) ->
     claim(gone, claims=claims, files=etc)
     gone.rmdir()
     assert claim(host(tmp_path, "next"), claims=claims, files=etc) == 524288
+
+
+def test_hosts_without_a_folder_yet_have_different_ranges(tmp_path: Path) -> None:
+    etc, claims = files(tmp_path), tmp_path / "claims"
+    firsts = [claim(tmp_path / "hosts" / name, claims=claims, files=etc) for name in ("one", "two", "three")]
+    assert firsts == [524288, 524288 + COUNT, 524288 + 2 * COUNT]
+
+
+def test_the_range_of_a_deleted_host_is_claimed_once_if_two_hosts_find_it_at_the_same_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    etc, claims, readlink = files(tmp_path), tmp_path / "claims", Path.readlink
+    claims.mkdir()
+    (claims / "524288").symlink_to(tmp_path / "deleted")
+    second: list[int] = []
+    claimer = Thread(target=lambda: second.append(claim(tmp_path / "second", claims=claims, files=etc)))
+
+    def read_while_another_claims(link: Path) -> Path:
+        holder = readlink(link)
+        monkeypatch.setattr(Path, "readlink", readlink)
+        claimer.start()
+        claimer.join(0.2)
+        return holder
+
+    monkeypatch.setattr(Path, "readlink", read_while_another_claims)
+    first = claim(tmp_path / "first", claims=claims, files=etc)
+    claimer.join(20)
+    assert (first, second) == (524288, [524288 + COUNT])
 
 
 def test_ranges_of_users_are_skipped(tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from dashboard.core.training.capacity import HostLimits
-from dashboard.engine.hosts import disk, preparation
+from dashboard.engine.hosts import disk, id_ranges, preparation
 from dashboard.engine.hosts.limits import DelegatedCgroups
-from dashboard.engine.hosts.registry import PrivateHost, read
+from dashboard.engine.hosts.registry import PrivateHost, is_starting, read
 
 
 @pytest.fixture
@@ -29,6 +29,17 @@ def test_the_folder_has_what_the_script_reads(host: PrivateHost, tmp_path: Path)
     assert host.name in (host.folder / "etc" / "hosts").read_text()
     assert host.folder.stat().st_mode & 0o077 == 0
     assert (tmp_path / "run/abc").is_dir()
+
+
+def test_other_processes_keep_the_folder_of_a_host_that_has_just_claimed_its_ids(
+    host: PrivateHost, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    claim = id_ranges.claim
+    monkeypatch.setattr(id_ranges, "claim", lambda folder: claim(folder, claims=tmp_path / "claims"))
+    claimed = preparation.claim_ids(host)
+    assert claimed.owner
+    assert read(host.folder)["owner"] == claimed.owner
+    assert is_starting(host.folder)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
