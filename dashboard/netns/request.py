@@ -122,11 +122,11 @@ class _Exchange:
         self._loop = asyncio.get_running_loop()
         self._client: str | None = None
         self._seen: str | None = None
+        self._response = b""
         self._spent_s = 0.0
         self._limit: asyncio.Timeout | None = None
 
     async def run(self, address: str, port: int, timeout_s: float) -> Reply:
-        data = b""
         error: str | None = None
         try:
             async with asyncio.timeout(timeout_s) as limit:
@@ -136,13 +136,14 @@ class _Exchange:
                 self._spent_s = time.perf_counter() - started
                 name = self._opened.getsockname()
                 self._client = format_endpoint(name[0], name[1])
-                data = await self._read_body(await self._ask(name[1]))
+                self._response = await self._ask(name[1])
+                await self._read_body()
             await self._await_close()
         except TimeoutError:
             error = f"No answer from {format_endpoint(address, port)} within {timeout_s:g} s."
         except OSError as failure:
             error = _describe_error(failure, address, port, timeout_s)
-        return self._reply(data, error, format_endpoint(address, port))
+        return self._reply(self._response, error, format_endpoint(address, port))
 
     async def _ask(self, own_port: int) -> bytes:
         """Sends the request and returns the response up to the end of its head. Before that, waits at most _WATCH_S
@@ -210,18 +211,15 @@ class _Exchange:
         self._spent_s += time.perf_counter() - started
         return data
 
-    async def _read_body(self, data: bytes) -> bytes:
-        """Reads the response until it contains the part of the body that is shown. ``data`` is the response so far.
-        Returns the head and the part of the body that was read."""
-        head, separator, body = _split_head(data)
+    async def _read_body(self) -> None:
+        """Reads the response until it contains the part of the body that is shown. What arrived before an error is
+        kept."""
+        head, separator, body = _split_head(self._response)
         length = next((int(v) for n, v in _headers(head) if n == "content-length" and v.isdecimal()), None)
-        enough = 8 * _BODY_CHARACTERS if length is None else min(length, 8 * _BODY_CHARACTERS)
-        while separator and len(body) < enough:
-            part = await self._loop.sock_recv(self._opened, 16384)
-            if not part:
-                break
-            body += part
-        return head + separator + body
+        missing = (8 * _BODY_CHARACTERS if length is None else min(length, 8 * _BODY_CHARACTERS)) - len(body)
+        while separator and missing > 0 and (part := await self._loop.sock_recv(self._opened, 16384)):
+            self._response += part
+            missing -= len(part)
 
     async def _await_close(self) -> None:
         """Waits at most _CLOSE_S until the server has closed the connection. The end that closes first stays in

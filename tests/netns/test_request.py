@@ -54,6 +54,15 @@ def _says(*pieces: bytes) -> Answer:
     return answer
 
 
+def _keeps_open(response: bytes) -> Answer:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(response)
+        await reader.read()
+
+    return answer
+
+
 async def _ask(namespace: Namespace, answer: Answer, **options: object) -> Reply:
     async with _listening(namespace, answer):
         return await request(namespace, "127.0.0.1", 80, server=namespace, **options)  # type: ignore[arg-type]
@@ -169,10 +178,7 @@ async def test_a_missing_route_is_reported(namespace: Namespace) -> None:
 
 
 async def test_a_server_that_never_answers_ends_in_time(namespace: Namespace) -> None:
-    async def never(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read()
-
-    reply = await _ask(namespace, never, timeout_s=0.3)
+    reply = await _ask(namespace, _keeps_open(b""), timeout_s=0.3)
     assert reply.error == "No answer from 127.0.0.1:80 within 0.3 s."
 
 
@@ -191,13 +197,23 @@ async def test_the_server_closes_the_connection_first(namespace: Namespace) -> N
 
 
 async def test_a_server_that_never_closes_is_not_waited_for(namespace: Namespace) -> None:
-    async def keep_open(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(OK)
-        await reader.read()
-
-    reply = await _ask(namespace, keep_open)
+    reply = await _ask(namespace, _keeps_open(OK))
     assert (reply.status, reply.body_start, reply.error) == (200, "hello", None)
+
+
+@pytest.mark.parametrize(
+    ("response", "body"),
+    [
+        (b"HTTP/1.1 200 OK\r\n\r\nhello", "hello"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", "hello"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n", ""),
+    ],
+)
+async def test_a_response_without_an_end_is_shown_as_far_as_it_arrived(
+    namespace: Namespace, response: bytes, body: str
+) -> None:
+    reply = await _ask(namespace, _keeps_open(response), timeout_s=0.5)
+    assert (reply.status, reply.body_start, reply.error) == (200, body, None)
 
 
 async def test_a_reset_is_reported(namespace: Namespace) -> None:
