@@ -14,6 +14,7 @@ from dashboard.latency.refusals import Refusal, bracketed
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding:[^\r\n]*chunked", re.IGNORECASE)
 _CLOSES = re.compile(rb"\r\nconnection:[ \t]*close", re.IGNORECASE)
+_KEEPS = re.compile(rb"\r\nconnection:[ \t]*keep-alive", re.IGNORECASE)
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})")
 _MAX_ANSWER_BYTES = 8_388_608
 _PART_BYTES = 65_536
@@ -230,17 +231,22 @@ class HttpGet(_OnOneSocket):
             raise Refusal(f"{self.where} does not speak HTTP.")
         if int(status[1]) >= 400:
             self.note = f"{self.where} answers with status {int(status[1])}."
+        ends = _CLOSES.search(head) is not None
+        if head.startswith(b"HTTP/1.0") and _KEEPS.search(head) is None:
+            ends = True
         body = len(head) + 4
+        if int(status[1]) in {204, 304}:  # without a body, whatever the head states (RFC 9112, 6.3)
+            return body, ends
         length = _LENGTH.search(head)
         if length is not None:
             whole = body + int(length[1])
             while len(data) < whole:
                 more()
-            return whole, _CLOSES.search(head) is not None
+            return whole, ends
         if _CHUNKED.search(head):
             while not data.endswith(b"0\r\n\r\n"):
                 more()
-            return 0, _CLOSES.search(head) is not None
+            return 0, ends
         while part := opened.recv(_PART_BYTES):
             data += part
         return 0, True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import pairwise
 
 import pytest
@@ -81,6 +81,7 @@ def test_an_answer_is_read_to_its_end_however_it_is_cut(whole: bytes, cuts: set[
     [
         (b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi", False, ""),
         (b"HTTP/1.0 200 OK\r\n\r\nuntil the end", True, ""),
+        (b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi", True, ""),
         (
             b"HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
             False,
@@ -93,6 +94,28 @@ def test_a_server_that_ends_the_connection_is_connected_to_again(answer: bytes, 
         renew, one = ask_http(port)
     assert renew
     assert words in one.note
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 204 No Content\r\n\r\n",
+        b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n",
+        b"HTTP/1.0 200 OK\r\nConnection: Keep-Alive\r\nContent-Length: 2\r\n\r\nhi",
+    ],
+)
+def test_a_connection_that_the_server_keeps_is_used_again(answer: bytes) -> None:
+    def serve(connection: socket.socket) -> None:
+        connection.settimeout(5)
+        with suppress(TimeoutError):  # the client waits for more
+            while connection.recv(65536):
+                connection.sendall(answer)
+
+    with served(serve) as port:
+        one = HttpGet("127.0.0.1", port, "/", "")
+        one.connect()
+        assert [one.ask() for _ in range(3)] == [False] * 3
+        one.close()
 
 
 @pytest.mark.parametrize(
