@@ -55,7 +55,7 @@ class AddressServer:
                 await asyncio.sleep(pause_s)
                 continue
             try:
-                connection, _peer = await loop.sock_accept(self._listening)
+                connection, peer = await loop.sock_accept(self._listening)
             except OSError as error:
                 log.warning("a connection to the neighbour could not be accepted: %s", error)
                 await asyncio.sleep(PAUSE_S)
@@ -64,7 +64,7 @@ class AddressServer:
             if len(self._open) >= MAX_CONNECTIONS:
                 connection.close()
                 continue
-            task = loop.create_task(_answer(connection))
+            task = loop.create_task(_answer(connection, peer))
             self._open.add(task)
             task.add_done_callback(self._open.discard)
 
@@ -90,9 +90,9 @@ def _listen(port: int) -> socket.socket:
     return opened
 
 
-async def _answer(connection: socket.socket) -> None:
-    """Reads one request and answers with the client's address. Closes the connection without an answer after TIMEOUT_S,
-    or if the request is too long."""
+async def _answer(connection: socket.socket, peer: tuple[str, int]) -> None:
+    """Reads one request and answers with the client's address ``peer``. Closes the connection without an answer after
+    TIMEOUT_S, or if the request is too long."""
     try:
         reader, writer = await asyncio.open_connection(sock=connection, limit=MAX_REQUEST_BYTES)
     except OSError:
@@ -102,7 +102,7 @@ async def _answer(connection: socket.socket) -> None:
         with suppress(OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             async with asyncio.timeout(TIMEOUT_S):
                 await reader.readuntil(b"\r\n\r\n")
-                writer.write(_response(writer.get_extra_info("peername")))
+                writer.write(_response(peer))
                 await writer.drain()
     except asyncio.CancelledError:
         writer.transport.abort()

@@ -13,6 +13,7 @@ from dashboard.netns import address_server
 from dashboard.netns.address_server import AddressServer
 from dashboard.netns.namespace import Namespace
 from dashboard.netns.request import request
+from tests.support.polling import eventually
 
 
 async def _connect(namespace: Namespace) -> socket.socket:
@@ -54,9 +55,9 @@ async def test_connections_beyond_the_rate_wait_and_are_answered_later(
     accepted: list[float] = []
     answer, loop = address_server._answer, asyncio.get_running_loop()
 
-    async def counted(connection: socket.socket) -> None:
+    async def counted(connection: socket.socket, peer: tuple[str, int]) -> None:
         accepted.append(loop.time())
-        await answer(connection)
+        await answer(connection, peer)
 
     monkeypatch.setattr(address_server, "_answer", counted)
     monkeypatch.setattr(address_server, "RATE", Rate(3, 10))
@@ -88,6 +89,32 @@ async def test_a_connection_that_cannot_be_accepted_does_not_end_the_server(
     try:
         assert (await request(namespace, "127.0.0.1", 80)).status == 200
         assert "could not be accepted" in caplog.text
+    finally:
+        server.close()
+
+
+async def test_a_client_that_has_reset_its_connection_before_it_is_accepted_causes_no_error(
+    namespace: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = asyncio.get_running_loop()
+    accept, is_reset = loop.sock_accept, asyncio.Event()
+    errors: list[object] = []
+
+    async def late(listening: socket.socket) -> object:
+        await is_reset.wait()
+        return await accept(listening)
+
+    monkeypatch.setattr(loop, "sock_accept", late)
+    loop.set_exception_handler(lambda _loop, context: errors.append(context))
+    server = await AddressServer.open(namespace, 80)
+    try:
+        with await _connect(namespace) as client:
+            await loop.sock_sendall(client, b"GET / HTTP/1.1\r\n\r\n")
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        is_reset.set()
+        assert (await request(namespace, "127.0.0.1", 80)).status == 200
+        await eventually(lambda: not server._open)
+        assert errors == []
     finally:
         server.close()
 
