@@ -230,9 +230,17 @@ class DockerConnection:
 
 def credentials(client: Client, repository: str) -> dict[str, bytes]:
     """Returns the HTTP header with the user's credentials for the registry of ``repository``, from the docker command's
-    configuration. Empty if there are none."""
+    configuration. Empty if there are none. Raises EngineError if the command's credential helper is missing or
+    fails."""
     registry, _ = docker.auth.resolve_repository_name(repository)
-    header = docker.auth.get_config_header(client, registry)
+    try:
+        header = docker.auth.get_config_header(client, registry)
+    except (docker.errors.DockerException, KeyError, ValueError) as error:  # also for an invalid answer of the helper
+        reason = str(error.__cause__ or error).rstrip(".")
+        raise EngineError(
+            f"The credentials for {registry} cannot be read: {reason}. Install or repair the credential helper, or "
+            "remove it from the docker command's config.json."
+        ) from error
     return {"X-Registry-Auth": header} if header else {}
 
 

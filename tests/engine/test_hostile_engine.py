@@ -266,3 +266,35 @@ async def test_bytes_that_arrive_slowly_do_not_extend_the_deadline_of_a_call(tmp
         with pytest.raises(EngineUnreachable, match="did not answer within"):
             await engine.networks({})
         await engine.close()
+
+
+@pytest.mark.filterwarnings("ignore:docker-credential-missing not installed")
+async def test_a_missing_credential_helper_is_not_taken_for_an_engine_that_does_not_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config.json").write_text('{"credsStore": "missing"}')
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    with fake_engine(tmp_path, lambda _m, path: version() if path == "/version" else http(b"[]")) as fake:
+        engine = DockerEngine(fake.endpoint)
+        with pytest.raises(EngineError, match=r"docker-credential-missing not installed.*Install") as refused:
+            await anext(engine.pull("registry.example/team/app"))
+        assert not isinstance(refused.value, EngineUnreachable)
+        assert await engine.networks({}) == ()
+        await engine.close()
+
+
+@pytest.mark.parametrize("answer", ["", "{}", '{"Username": "a", "Secret": "b"'])
+async def test_an_invalid_answer_of_a_credential_helper_is_not_taken_for_one_of_the_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    helper = tmp_path / "docker-credential-broken"
+    helper.write_text(f"#!/bin/sh\necho '{answer}'\n")
+    helper.chmod(0o755)
+    (tmp_path / "config.json").write_text('{"credsStore": "broken"}')
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    with fake_engine(tmp_path, lambda _m, _path: version()) as fake:
+        engine = DockerEngine(fake.endpoint)
+        with pytest.raises(EngineError, match=r"The credentials for registry\.example cannot be read"):
+            await anext(engine.pull("registry.example/team/app"))
+        await engine.close()
