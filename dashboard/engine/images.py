@@ -116,6 +116,8 @@ async def _lab_image(engine: Engine, reference: str, data_dir: Path, progress: P
             archive = await asyncio.to_thread(lab_image_archive, data_dir, say)
         except LabImageUnavailableError as error:
             raise EngineError(str(error), 404) from error
+        except OSError as error:  # for example a full disk
+            raise EngineError(f"The lab image cannot be built: {error.strerror or error}.", 404) from error
         progress("Importing the lab image", 0.9)
         await engine.import_image(str(archive), LAB_REFERENCE, changes())
     if reference != LAB_REFERENCE:

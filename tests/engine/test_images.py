@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import cast
@@ -145,3 +147,14 @@ async def test_a_lab_image_that_cannot_be_built_has_a_reason(tmp_path: Path, mon
     monkeypatch.setattr(images, "lab_image_archive", fail)
     with pytest.raises(EngineError, match="apt-get is not here"):
         await get(Store(registry=SILENT), "nginx", tmp_path)
+
+
+async def test_a_full_disk_is_the_reason_why_the_lab_image_cannot_be_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_data: Path, _progress: object) -> Path:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(images, "lab_image_archive", fail)
+    with pytest.raises(EngineError, match=r"The lab image cannot be built: No space left on device\."):
+        await get(Store(), LAB_REFERENCE, tmp_path)
