@@ -13,10 +13,11 @@ from typing import Any
 
 from dashboard.core.measurements.histogram import encode_times
 from dashboard.core.measurements.measurement import Probe
+from dashboard.core.namespaces.addresses import format_endpoint
 from dashboard.latency.exchanges import ConnectEachTime, Datagrams, DnsLookup, Exchange, HttpGet, SameSize, open_socket
 from dashboard.latency.loops import SPIN_NS, RoundTrips, ask_at_once, ask_at_rate
 from dashboard.latency.process import Control, Overdue, Places, overdue_after, reset_priority, run_main
-from dashboard.latency.refusals import Refusal, bracketed, describe_error
+from dashboard.latency.refusals import Refusal, describe_error
 
 _FASTEST_PER_S = 200_000
 _LOAD_BYTES = 65_536
@@ -49,7 +50,7 @@ def _run_requests(command: dict[str, Any], probe: Probe) -> dict[str, Any]:
     total = max(1, int(seconds * rate)) if rate else 0
     trips = RoundTrips(total or min(command["most"], int(seconds * _FASTEST_PER_S) + 1000))
     warming = RoundTrips(min(trips.most, int(command["warmup_s"] * _FASTEST_PER_S) + 100))
-    where = bracketed(command["address"], command["port"])
+    where = format_endpoint(command["address"], command["port"])
     error = ""
     exchange: Exchange | None = None
     began = time.perf_counter_ns()
@@ -125,7 +126,7 @@ def _run_stream(command: dict[str, Any]) -> dict[str, Any]:
     """Sends data to the server for the number of seconds in the command, and returns the answer with the figures of the
     block. The duration of the block includes the time until the server confirms that it has read everything."""
     address, port, size = command["address"], command["port"], command["payload"]
-    where = bracketed(address, port)
+    where = format_endpoint(address, port)
     chunk = bytes(size)
     trips = RoundTrips(int(command["seconds"] * _FASTEST_PER_S) + 1000)
     clock = time.perf_counter_ns
@@ -188,7 +189,7 @@ class Client:
         """Sends data on one connection until the next command. The process has a low priority meanwhile, because the
         load should fill the path, not the core."""
         reset_priority()
-        where = bracketed(command["address"], command["port"])
+        where = format_endpoint(command["address"], command["port"])
         chunk = bytes(_LOAD_BYTES)
         connected: list[socket.socket] = []
 

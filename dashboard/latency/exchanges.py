@@ -9,7 +9,8 @@ import socket
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-from dashboard.latency.refusals import Refusal, bracketed
+from dashboard.core.namespaces.addresses import format_endpoint
+from dashboard.latency.refusals import Refusal
 
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding:[^\r\n]*chunked", re.IGNORECASE)
@@ -78,7 +79,7 @@ class _OnOneSocket:
     kind = socket.SOCK_STREAM
 
     def __init__(self, address: str, port: int) -> None:
-        self.where = bracketed(address, port)
+        self.where = format_endpoint(address, port)
         self.reconnects = 0
         self.note = ""
         self._address = address
@@ -155,7 +156,7 @@ class ConnectEachTime:
     TIME-WAIT, then the client closes."""
 
     def __init__(self, address: str, port: int, size: int) -> None:
-        where = bracketed(address, port)
+        where = format_endpoint(address, port)
         self.reconnects = 0
         self.note = ""
         request, view = bytes(size), memoryview(bytearray(size + 1))

@@ -7,11 +7,6 @@ class Refusal(Exception):  # noqa: N818 - names the event, not a fault
     """A request failed. ``str()`` is a sentence for the user."""
 
 
-def bracketed(address: str, port: int) -> str:
-    """Returns address and port as a user types them: ``192.0.2.1:80`` or ``[2001:db8::1]:80``."""
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-
-
 def describe_error(error: OSError, where: str) -> str:
     """Returns a sentence for a system call that failed on the connection to ``where``."""
     known = {
