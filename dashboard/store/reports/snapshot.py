@@ -9,7 +9,7 @@ from django.db.models import Q
 from dashboard.core.experiments.journal import replay
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.machines.heads import apply_requests
-from dashboard.core.experiments.messages import ENDED, EngineRef
+from dashboard.core.experiments.messages import ENDED, EngineRef, ExperimentHead
 from dashboard.core.measurements.measurement import Environment
 from dashboard.core.modes import ExperimentSpec
 from dashboard.core.reports.model import FrozenExperiment, FrozenRun
@@ -17,10 +17,25 @@ from dashboard.models import Experiment, MeasurementRun
 from dashboard.store import experiments as experiment_store
 from dashboard.store import measurements as measurement_store
 from dashboard.store import parts
+from dashboard.store.experiments import Record
+from dashboard.store.machines import here
 
 
 class NotSavedError(ValueError):
     """A report cannot be saved. ``str()`` is a sentence for the user."""
+
+
+def describe_engine(record: Record, head: ExperimentHead, answering: EngineRef | None) -> EngineRef:
+    """Returns a description of the engine on which an experiment ran.
+
+    ``answering`` describes the engine of this machine as it runs now. It is returned if the experiment ran on this
+    engine only, and on the same version. Otherwise the result contains only what ``head`` recorded about the engine.
+    """
+    recorded = EngineRef(head.engine, "", private=head.private, kind=head.engine_kind)
+    if answering is None or record.parts or record.host or record.machine != here():
+        return recorded
+    is_same = (answering.version, answering.kind) == (recorded.version, recorded.kind)
+    return answering if is_same or not head.engine else recorded
 
 
 def freeze_experiment(experiment: str, engine: EngineRef | None = None) -> FrozenExperiment:

@@ -12,12 +12,10 @@ from ninja.errors import ValidationError
 from pydantic import BaseModel, ConfigDict, Field
 
 from dashboard import __version__
-from dashboard.core.comparison.rows import compare
 from dashboard.core.experiments.drafts import parse_draft
-from dashboard.core.experiments.journal import View
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.machines.parts import machine_problems
-from dashboard.core.experiments.messages import Comparison, EngineRef
+from dashboard.core.experiments.messages import Comparison
 from dashboard.core.experiments.validation import MAX_TITLE, title_problem
 from dashboard.core.operations.json_schemas import DOCUMENT_TYPES, schema_of
 from dashboard.core.reports.parse import InvalidReportError
@@ -26,13 +24,13 @@ from dashboard.models import Experiment
 from dashboard.store import experiments as experiment_store
 from dashboard.store import parts
 from dashboard.store.reports.listing import ReportNotFoundError
-from dashboard.store.reports.snapshot import NotSavedError
+from dashboard.store.reports.snapshot import NotSavedError, describe_engine
 from dashboard.web.claims.api import router as claims
 from dashboard.web.experiments import machines
 from dashboard.web.experiments.lan_views import find_host
 from dashboard.web.experiments.launch_places import launch_places, machine_names
 from dashboard.web.experiments.trace_views import traced
-from dashboard.web.experiments.views import experiment_items, load_snapshot, require_experiment, run_doctor
+from dashboard.web.experiments.views import experiment_items, load_shown, load_snapshot, require_experiment, run_doctor
 from dashboard.web.http.api_responses import Refusal, json_response
 from dashboard.web.http.database import to_db_thread
 from dashboard.web.measurements.api import router as measuring
@@ -184,11 +182,9 @@ async def create(request: HttpRequest, body: ExperimentIn) -> Any:
 
 
 def _comparison(identity: str, at: int | None) -> Comparison:
-    shot = load_snapshot(identity, at)
-    record = experiment_store.load(identity)
-    view = parts.view(record, at) if record is not None else View()
-    engine = service.engine or EngineRef(shot.experiment.engine, "", kind=shot.experiment.engine_kind)
-    return Comparison(engine, shot.columns, view.states, compare(shot.columns, view.states))
+    record, snapshot, view = load_shown(identity, at)
+    engine = describe_engine(record, snapshot.experiment, service.engine)
+    return Comparison(engine, snapshot.columns, view.states, snapshot.rows)
 
 
 @api.get("/experiments/{identity}", tags=["experiments"], summary="Status, columns and rows of an experiment")

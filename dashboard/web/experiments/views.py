@@ -96,8 +96,14 @@ def experiment_items(rows: Iterable[Experiment], scope: UrlScope = SERVER_SCOPE)
 
 
 def load_snapshot(identity: str, at: int | None = None) -> Snapshot:
-    """Returns the experiment as pages show it: now, or after the journal entry with the number ``at``. Without ``at``,
-    a stopped experiment is shown in its state before the stop. Raises Http404 if the experiment does not exist."""
+    """Returns the snapshot of ``load_shown``."""
+    return load_shown(identity, at)[1]
+
+
+def load_shown(identity: str, at: int | None = None) -> tuple[experiment_store.Record, Snapshot, View]:
+    """Returns the experiment's row, its snapshot as pages show it, and the view that is shown: now, or after the
+    journal entry with the number ``at``. Without ``at``, a stopped experiment is shown in its state before the stop.
+    Raises Http404 if the experiment does not exist."""
     row = Experiment.objects.exclude(wanted=Wanted.REMOVED).filter(pk=identity).first()
     record = experiment_store.load(identity)
     if row is None or record is None:
@@ -130,9 +136,9 @@ def load_snapshot(identity: str, at: int | None = None) -> Snapshot:
     others = other_port_users(identity) if has_taken_port(shown.columns) else ()
     answer = write_answer(shown.columns, rows, shown.states, others)
     launching = launch_progress(head, shown.columns)
-    timeline = tuple(items)
-    columns, trial = shown.columns, shown.trial
-    return Snapshot(view.seq, head, columns, rows, wide, narrow, timeline, paths, answer, launching, trial)
+    columns, timeline, trial = shown.columns, tuple(items), shown.trial
+    snapshot = Snapshot(view.seq, head, columns, rows, wide, narrow, timeline, paths, answer, launching, trial)
+    return record, snapshot, shown
 
 
 @require_GET
@@ -147,11 +153,10 @@ def _render_experiment(request: HttpRequest, identity: str, scope: UrlScope, hos
     if at and not (at.isascii() and at.isdigit() and len(at) < 10):
         title, sentence = _("Invalid journal entry"), _("“at” must be the number of a journal entry.")
         return refuse(request, 400, title, sentence, _("Omit it to see the current state."))
-    snapshot = load_snapshot(identity, int(at) if at else None)
+    record, snapshot, _view = load_shown(identity, int(at) if at else None)
     frozen = snapshot.experiment.as_it_was is not None
-    record = experiment_store.load(identity)
-    ids = parts.ids_of(record.parts) if record is not None else {}
-    machine = record.machine if record is not None and not ids else None
+    ids = parts.ids_of(record.parts)
+    machine = None if ids else record.machine
     context = {
         "snapshot": snapshot,
         "experiment_url": scope.experiment(identity),
@@ -163,7 +168,7 @@ def _render_experiment(request: HttpRequest, identity: str, scope: UrlScope, hos
         "machine": machine,
         "lan_host": host,
         "parts": {name: scope.experiment(part) for name, part in ids.items()},
-        "whole": scope.experiment(record.parent) if record is not None and record.parent else "",
+        "whole": scope.experiment(record.parent) if record.parent else "",
         "is_stop_requested": identity in parts.requested_phases((identity,)),
         "machine_clients": client_choices(identity),
         "is_machine_absent": machine and service.labs is not None and not service.labs.of(machine).accepts_calls,
@@ -184,10 +189,6 @@ def _creator_context(request: HttpRequest, identity: str, scope: UrlScope) -> di
     return {"creators": names, "owner": owner, "foreign": foreign}
 
 
-def _wants_json(request: HttpRequest) -> bool:
-    return "application/json" in request.headers.get("Accept", "")
-
-
 async def require_experiment(identity: str) -> None:
     """Raises Http404 if the experiment does not exist."""
     if not await to_db_thread(experiment_store.exists, identity):
@@ -204,15 +205,16 @@ async def try_it(request: HttpRequest, identity: str, scope: UrlScope = SERVER_S
     """Sends a request over every path, also from other machines. With the field ``multicast``, sends datagrams to a
     multicast group as well. Returns the results as a page or as JSON."""
     await require_experiment(identity)
+    wants_json = "application/json" in request.headers.get("Accept", "")
     try:
         attempts = await machines.try_paths(identity, multicast="multicast" in request.POST)
     except machines.UNAVAILABLE as error:
-        if _wants_json(request):
+        if wants_json:
             return JsonResponse({"detail": str(error)}, status=409)
         title = _("The request cannot be sent now")
         return await sync_to_async(refuse)(request, 409, title, str(error), back=scope.experiment(identity))
     columns = await to_db_thread(_columns_of, identity)
-    if _wants_json(request):
+    if wants_json:
         answers = [
             asdict(one) | {"from": name_client(one.origin, columns), "machine": machine_of(one.server, columns)}
             for one in attempts
@@ -270,7 +272,6 @@ async def inspect(request: HttpRequest, identity: str) -> HttpResponseBase:
         return HttpResponse(f"{error}\n", status=400, content_type="text/plain; charset=utf-8")
     except machines.UNAVAILABLE as error:
         return HttpResponse(f"{error}\n", status=409, content_type="text/plain; charset=utf-8")
-
     return StreamingHttpResponse(
         OutputStream(output),
         content_type="text/plain; charset=utf-8",

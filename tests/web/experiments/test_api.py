@@ -15,16 +15,20 @@ from hypothesis import strategies as st
 
 from dashboard.core.experiments.drafts import ARM_FIELDS, FIELDS
 from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
-from dashboard.core.experiments.messages import Comparison, Phase
+from dashboard.core.experiments.messages import Comparison, EngineRef, Phase
 from dashboard.core.experiments.stream import Snapshot
+from dashboard.core.operations.machines import MachineFacts
 from dashboard.engine.protocol import EngineUnreachable
 from dashboard.models import Arm, Experiment
 from dashboard.store import experiments as experiment_store
+from dashboard.store import machines
 from dashboard.web.experiments.api import MAX_PAGE
 from dashboard.web.service import service
+from tests.core.sample import make_states
 from tests.support.records import load_record
 from tests.support.specs import make_spec
 from tests.web.asgi_client import HOST, ORIGIN, Person, http, owner, post_json
+from tests.web.experiments.test_views import make_past
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -49,6 +53,33 @@ async def test_an_experiment_can_be_created_and_read(me: Person) -> None:
     assert msgspec.json.decode(found.body, type=Comparison).schema == "comparison/1"
     journal = await http("GET", f"/api/experiments/{one['id']}/journal", who=me)
     assert msgspec.json.decode(journal.body, type=tuple[Entry, ...]) == ()
+
+
+async def test_the_comparison_of_a_stopped_experiment_has_the_states_and_rows_before_the_stop(me: Person) -> None:
+    url = f"/api/experiments/{await make_past()}"
+    found = msgspec.json.decode((await http("GET", f"{url}/comparison", who=me)).body, type=Comparison)
+    snapshot = msgspec.json.decode((await http("GET", url, who=me)).body, type=Snapshot)
+    assert found.states == make_states()
+    assert (found.columns, found.rows) == (snapshot.columns, snapshot.rows)
+    end = msgspec.json.decode((await http("GET", f"{url}/comparison?at=3", who=me)).body, type=Comparison)
+    assert end.states == {}
+
+
+@pytest.mark.parametrize(
+    ("host", "machine", "version", "name"),
+    [("", None, "26.1.5", "lab-1"), ("abc", None, "26.1.5", ""), ("", "attic", "26.1.5", ""), ("", None, "29.0.0", "")],
+)
+async def test_the_comparison_names_the_engine_on_which_the_experiment_ran(
+    me: Person, monkeypatch: pytest.MonkeyPatch, host: str, machine: str | None, version: str, name: str
+) -> None:
+    identity = await make_past()
+    if machine:
+        await database_sync_to_async(machines.register)(machine, {}, MachineFacts())
+    await Experiment.objects.filter(pk=identity).aupdate(host=host, machine=machine)
+    monkeypatch.setattr(type(service), "engine", EngineRef(version, "1.45", "lab-1"))
+    answer = await http("GET", f"/api/experiments/{identity}/comparison", who=me)
+    engine = msgspec.json.decode(answer.body, type=Comparison).engine
+    assert (engine.version, engine.name) == ("26.1.5", name)
 
 
 async def test_an_experiment_is_renamed(me: Person) -> None:

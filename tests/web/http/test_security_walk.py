@@ -327,7 +327,7 @@ async def test_a_server_error_is_a_page_without_internals(
     def fail(*_: object) -> None:
         raise RuntimeError("the canary of a secret")
 
-    monkeypatch.setattr(experiment_views, "load_snapshot", fail)
+    monkeypatch.setattr(experiment_views, "load_shown", fail)
     answer = await http("GET", f"/experiments/{identity}/", who=me)
     assert answer.status == 500
     assert is_strict(answer)
