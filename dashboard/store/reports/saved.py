@@ -73,10 +73,12 @@ def save_experiment(
 ) -> str:
     """Saves a report of an experiment up to its newest journal entry, and returns the report's id. ``runs`` are the ids
     of the measurements to include, by default all that have ended. ``engine`` describes the engine as it runs now.
-    ``machine`` is the environment (kernel, tools) to store if no measurement is included. Raises NotSavedError."""
+    ``machine`` is the environment (kernel, tools) of that engine; it is stored if the experiment ran on ``engine`` and
+    no measurement is included. Raises NotSavedError."""
     frozen = report_snapshot.freeze_experiment(experiment, engine)
     frozen_runs = report_snapshot.freeze_runs(report_snapshot.runs_of(experiment) if runs is None else runs)
-    environment = report_snapshot.environment_of(frozen_runs, frozen.engine, machine)
+    own_machine = machine if frozen.engine is engine else None
+    environment = report_snapshot.environment_of(frozen_runs, frozen.engine, own_machine)
     content = _new_content(details, Origin.EXPERIMENT, frozen.spec.title)
     content = replace(content, experiment=frozen, measurements=frozen_runs, environment=environment)
     return _save(content, details.owner_id, experiment)

@@ -29,7 +29,8 @@ def describe_engine(record: Record, head: ExperimentHead, answering: EngineRef |
     """Returns a description of the engine on which an experiment ran.
 
     ``answering`` describes the engine of this machine as it runs now. It is returned if the experiment ran on this
-    engine only, and on the same version. Otherwise the result contains only what ``head`` recorded about the engine.
+    engine only, and on the same version. Otherwise the result contains only what ``head`` recorded about the engine. If
+    the experiment ran on several machines, each machine's column has its own engine.
     """
     recorded = EngineRef(head.engine, "", private=head.private, kind=head.engine_kind)
     if answering is None or record.parts or record.host or record.machine != here():
@@ -41,9 +42,8 @@ def describe_engine(record: Record, head: ExperimentHead, answering: EngineRef |
 def freeze_experiment(experiment: str, engine: EngineRef | None = None) -> FrozenExperiment:
     """Copies an experiment with its journal up to the newest entry.
 
-    ``engine`` describes the engine as it runs now. The copy contains this description if the experiment ran on one
-    machine and on the same version of the engine. Otherwise it contains only what the journal recorded about the
-    engine. Raises NotSavedError if the experiment does not exist or is being removed.
+    ``engine`` describes the engine as it runs now. The copy contains this description, or what the journal recorded
+    about the engine (``describe_engine``). Raises NotSavedError if the experiment does not exist or is being removed.
     """
     row = Experiment.objects.exclude(wanted=Wanted.REMOVED).filter(pk=experiment).first()
     record = experiment_store.load(experiment) if row is not None else None
@@ -56,11 +56,9 @@ def freeze_experiment(experiment: str, engine: EngineRef | None = None) -> Froze
     ended = head.phase in ENDED
     shown = min(parts.shown_number(record, row.shown_seq), journal[-1].seq) if ended and journal else 0
     if record.parts:
-        head, engine = replace(head, title=record.title), None  # each machine's column has its own engine
-    if engine is None or (head.engine and (engine.version, engine.kind) != (head.engine, head.engine_kind)):
-        engine = EngineRef(head.engine, "", private=head.private, kind=head.engine_kind)
+        head = replace(head, title=record.title)
     spec = msgspec.json.decode(row.spec, type=ExperimentSpec)
-    return FrozenExperiment(spec, head, engine, journal, shown)
+    return FrozenExperiment(spec, head, describe_engine(record, head, engine), journal, shown)
 
 
 def runs_of(experiment: str) -> tuple[str, ...]:

@@ -5,16 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from django.conf import settings
 
 from dashboard.core.experiments.journal import replay
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import EngineRef
 from dashboard.core.measurements.measurement import Environment, Options, Probe, Stop
 from dashboard.core.measurements.summary import build_measurement
+from dashboard.core.operations.machines import MachineFacts
 from dashboard.core.reports.model import FrozenRun
 from dashboard.latency.environment import read_machine
 from dashboard.models import Experiment, MeasurementRun
 from dashboard.store import experiments as experiment_store
+from dashboard.store import machines
 from dashboard.store import measurements as measurement_store
 from dashboard.store.reports import snapshot as report_snapshot
 from tests.support.reports import ENGINE, ENVIRONMENT, make_blocks, make_journal, make_run
@@ -72,6 +75,26 @@ def test_the_answering_engine_is_described_only_if_the_experiment_ran_on_its_ver
     assert report_snapshot.freeze_experiment(experiment, ENGINE).engine == ENGINE
     newer = report_snapshot.freeze_experiment(experiment, EngineRef("29.0.0", "1.52"))
     assert (newer.engine.version, newer.engine.api) == ("26.1.5", "")
+
+
+@pytest.mark.parametrize(("host", "machine"), [("lan-1", None), ("", "attic")])
+def test_the_answering_engine_is_not_that_of_a_private_host_or_of_another_machine(
+    host: str, machine: str | None
+) -> None:
+    if machine:
+        machines.register(machine, {}, MachineFacts())
+    experiment = launched()
+    Experiment.objects.filter(pk=experiment).update(host=host, machine=machine)
+    engine = report_snapshot.freeze_experiment(experiment, ENGINE).engine
+    assert (engine.version, engine.name, engine.kernel) == ("26.1.5", "", "")
+
+
+def test_the_answering_engine_of_a_joined_machine_is_that_of_its_experiments(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    machines.register("attic", {}, MachineFacts())
+    monkeypatch.setattr(settings, "MACHINE", "attic")
+    assert report_snapshot.freeze_experiment(launched(), ENGINE).engine == ENGINE
 
 
 @pytest.mark.parametrize("removed", [False, True])

@@ -12,12 +12,13 @@ from channels.db import database_sync_to_async
 from dashboard.core.operations.json_schemas import schema_of
 from dashboard.core.reports.parse import MAX_BYTES
 from dashboard.export.formats import Format
-from dashboard.models import Report, Share
+from dashboard.models import Experiment, Report, Share
 from dashboard.store.reports import saved as saved_reports
 from dashboard.store.reports import shares as report_shares
+from dashboard.web.service import service
 from tests.store.reports.test_snapshot import launched, measured
 from tests.support.json_schema import violations
-from tests.support.reports import make_content, make_file, make_run
+from tests.support.reports import ENGINE, make_content, make_file, make_run
 from tests.web.asgi_client import NOBODY, Person, flood, http, post_json
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -100,6 +101,19 @@ async def test_an_experiment_and_a_measurement_are_saved(me: Person) -> None:
             "owner",
         )
     assert (await get(me, "?mine=true"))["total"] == 3
+
+
+@pytest.mark.parametrize(("host", "is_own"), [("", True), ("lan-1", False)])
+async def test_a_report_without_measurements_describes_the_server_only_if_the_experiment_ran_on_its_engine(
+    me: Person, monkeypatch: pytest.MonkeyPatch, host: str, *, is_own: bool
+) -> None:
+    monkeypatch.setattr(type(service), "engine", ENGINE)
+    experiment = await database_sync_to_async(launched)()
+    await Experiment.objects.filter(pk=experiment).aupdate(host=host)
+    made = await post_json("/api/reports", me, {"experiment": experiment})
+    content = (await get(me, f"/{made.json['id']}"))["content"]
+    assert (content["experiment"]["engine"]["name"] == "lab-1") is is_own
+    assert (content["environment"]["cores"] > 0) is is_own
 
 
 @pytest.mark.parametrize(
