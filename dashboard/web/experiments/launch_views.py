@@ -40,6 +40,7 @@ from dashboard.web.operations.accounts.creators import creators_of
 from dashboard.web.operations.accounts.guard import refusal_of, refuse_account
 from dashboard.web.service import LabUnavailableError, service
 
+#: The maximum number of ended experiments on the start page.
 PAST = 20
 NO_OPTIONS = LaunchOptions((), (), 8080)
 
@@ -96,10 +97,10 @@ async def _home(
     def page() -> HttpResponse:
         rows = Experiment.objects.filter(group="", parent=None).exclude(wanted=Wanted.REMOVED).order_by("-created_at")
         creators = creators_of(request)
+        # Excludes experiments that were launched only for a measurement: its page shows them.
         shown = creators.filter(rows.exclude(measurements__twin=True))
         ended = has_ended()
-        running = shown.exclude(ended)[:PAST]
-        # Excludes experiments that were launched only for a measurement: its page shows them.
+        running = shown.exclude(ended)
         past = shown.filter(ended)[:PAST]
         prepared = form_of(prepare(preset, options.images, options.port), options.port, names) if preset else None
         presets = [prepare(one, options.images, options.port, options.modes) for one in PRESETS]

@@ -1,4 +1,4 @@
-"""Launches while another process holds the database."""
+"""Launches while another process holds the database, and the list of experiments."""
 
 from __future__ import annotations
 
@@ -11,9 +11,13 @@ import pytest
 from django.db import connection, connections
 from django.db.backends.signals import connection_created
 
+from dashboard.core.experiments.messages import Phase
 from dashboard.models import Experiment
 from dashboard.store.database import limit_waiting
+from dashboard.store.experiments import create_experiment
+from dashboard.web.experiments.launch_views import PAST
 from dashboard.web.http.database import to_db_thread
+from tests.support.specs import make_spec
 from tests.web.asgi_client import Person, http
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -50,3 +54,15 @@ async def test_a_launch_while_another_process_holds_the_database_is_answered_soo
     assert await to_db_thread(Experiment.objects.count) == 0
     answer = await http("POST", "/experiments/", who=me, **form_of(FORM))  # type: ignore[arg-type]
     assert answer.status == 302
+
+
+async def test_every_running_experiment_is_listed_and_only_the_newest_ended_ones(me: Person) -> None:
+    def create() -> tuple[list[str], list[str]]:
+        running, ended = ([create_experiment(make_spec("host")) for _ in range(PAST + 1)] for _ in range(2))
+        Experiment.objects.filter(pk__in=ended).update(phase=Phase.STOPPED)
+        return running, ended
+
+    running, ended = await to_db_thread(create)
+    page = (await http("GET", "/", who=me)).text
+    assert all(f"/experiments/{identity}/" in page for identity in running)
+    assert [f"/experiments/{identity}/" in page for identity in ended] == [False] + [True] * PAST
