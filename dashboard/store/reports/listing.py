@@ -101,7 +101,7 @@ def find_reports(
     origin: str = "",
     owner: int | None = None,
     *,
-    archived: bool = False,
+    archived: bool | None = False,
     signature: str = "",
     page: int = 1,
 ) -> ReportPage:
@@ -110,9 +110,11 @@ def find_reports(
     A report matches if it contains every word of ``query`` and has every tag of ``tags``. ``origin`` is what was saved:
     an experiment, a measurement or claims. ``owner`` is the id of a user. ``signature`` is the signature of an
     experiment (``core.reports.model.experiment_signature``). If ``archived`` is true, only archived reports are found,
-    otherwise only the others. Deleted reports are never found.
+    if it is false, only the others, and if it is None, both. Deleted reports are never found.
     """
-    rows = Report.objects.filter(deleted_at=None, archived_at__isnull=not archived)
+    rows = Report.objects.filter(deleted_at=None)
+    if archived is not None:
+        rows = rows.filter(archived_at__isnull=not archived)
     for word in query.casefold().replace("\0", "").split()[:MAX_WORDS]:
         rows = rows.filter(words__contains=word)
     for tag in normalise_tags(tags):

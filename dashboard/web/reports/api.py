@@ -173,13 +173,13 @@ async def import_report(request: HttpRequest, options: Query[ImportQuery]) -> An
     summary="The figures of one experiment over time, oldest first",
 )
 def trend(request: HttpRequest, signature: str) -> Any:
-    """Returns the newest 100 reports of the experiment with this ``signature``, with latencies and verdicts."""
-    page = report_listing.find_reports(signature=signature) if signature else None
+    """Returns latencies and verdicts of the newest 100 reports with this ``signature``, including archived ones."""
+    page = report_listing.find_reports(archived=None, signature=signature) if signature else None
     if page is None or not page.total:
         return Status(404, {"detail": "There is no report of this experiment."})
     rows = list(page.reports)
     if page.pages > 1:
-        rows += report_listing.find_reports(signature=signature, page=2).reports
+        rows += report_listing.find_reports(archived=None, signature=signature, page=2).reports
     return json_response(
         {"signature": signature, "total": page.total, "reports": [_point(row) for row in rows[:MAX_TREND]][::-1]}
     )

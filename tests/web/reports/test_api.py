@@ -13,6 +13,7 @@ from dashboard.core.operations.json_schemas import schema_of
 from dashboard.core.reports.parse import MAX_BYTES
 from dashboard.export.formats import Format
 from dashboard.models import Experiment, Report, Share
+from dashboard.store.reports import listing
 from dashboard.store.reports import saved as saved_reports
 from dashboard.store.reports import shares as report_shares
 from dashboard.web.service import service
@@ -274,6 +275,21 @@ async def test_a_trend_has_the_reports_of_one_experiment(me: Person, report: str
     assert [one["id"] for one in found["reports"]] == [report, second]
     assert found["reports"][0]["series"][0]["series"][0]["p50_us"] > 0
     assert (await http("GET", "/api/reports/trends/nothing", who=me)).status == 404
+
+
+async def test_a_trend_includes_archived_reports_on_every_page_and_no_deleted_ones(
+    me: Person, report: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "PAGE", 1)
+    later = make_file(make_content(4, [make_run(rounds=2)], saved_at=1_900_000_000.0))
+    second = await database_sync_to_async(saved_reports.import_file)(later)
+    signature = (await get(me, f"/{report}/about"))["report"]["signature"]
+    for one in (report, second):
+        await database_sync_to_async(saved_reports.archive)(one)
+    found = await get(me, f"/trends/{signature}")
+    assert (found["total"], [one["id"] for one in found["reports"]]) == (2, [report, second])
+    await database_sync_to_async(saved_reports.delete)(second)
+    assert [one["id"] for one in (await get(me, f"/trends/{signature}"))["reports"]] == [report]
 
 
 async def test_the_api_requires_sign_in(report: str) -> None:
