@@ -28,7 +28,7 @@ from dashboard.store.reports.snapshot import NotSavedError, describe_engine
 from dashboard.web.claims.api import router as claims
 from dashboard.web.experiments import machines
 from dashboard.web.experiments.lan_views import find_host
-from dashboard.web.experiments.launch_places import launch_places, machine_names
+from dashboard.web.experiments.launch_places import machine_names, machine_places
 from dashboard.web.experiments.trace_views import traced
 from dashboard.web.experiments.views import experiment_items, load_shown, load_snapshot, require_experiment, run_doctor
 from dashboard.web.http.api_responses import Refusal, json_response
@@ -167,7 +167,7 @@ async def create(request: HttpRequest, body: ExperimentIn) -> Any:
     ``arms`` runs on its ``machine``, by default the installation's own. Each of ``modes`` runs on all ``machines``."""
     given = {name: getattr(body, name) for name in ExperimentIn.model_fields} | (body.model_extra or {})
     draft = parse_draft({name: value for name, value in given.items() if value is not None})
-    names = machine_names(await launch_places()) if any(arm.machine for arm in draft.spec.arms) else ()
+    names = machine_names(await to_db_thread(machine_places)) if any(arm.machine for arm in draft.spec.arms) else ()
     found = (*draft.problems, *machine_problems(draft.spec, names))
     if found:
         return Status(400, {"detail": found[0].sentence, "problems": [msgspec.to_builtins(one) for one in found]})

@@ -11,20 +11,23 @@ from dashboard.web.http.database import to_db_thread
 from dashboard.web.service import service
 
 
-async def launch_places() -> dict[str, LaunchHost]:
-    """Returns the places other than the server's own engine, by name (``core.operations.machines.place_of``).
-
-    They are the connected machines that accept new work, and the hosts of LANs.
-    """
+def machine_places() -> dict[str, LaunchHost]:
+    """Returns the engines of the connected machines that accept new work, without the server's own, by the name of the
+    place (``core.operations.machines.place_of``). Queries the database."""
     places = {}
     if (labs := service.labs) is not None:
-        for record in await to_db_thread(machines.list_machines):
+        for record in machines.list_machines():
             lab = labs.of(record.name)
             engine = lab.facts.engine
             if record.accepts_work and lab.accepts_calls and engine is not None:
                 place = place_of(record.name, "")
                 places[place] = LaunchHost(place, record.name, f"Engine {engine.version}", swarm=False)
-    return {**places, **await launch_hosts()}
+    return places
+
+
+async def launch_places() -> dict[str, LaunchHost]:
+    """Returns the places other than the server's own engine, by name: ``machine_places``, and the hosts of LANs."""
+    return {**await to_db_thread(machine_places), **await launch_hosts()}
 
 
 def own_engine_problem() -> str:

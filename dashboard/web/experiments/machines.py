@@ -58,22 +58,6 @@ def machine_notes() -> dict[str, MachineNote]:
     return notes
 
 
-def choosable() -> tuple[str, ...]:
-    """Returns the names of the machines on which arms can be launched now, including the installation's own.
-
-    Empty if none of the machines that have joined the installation can launch arms. Queries the database.
-    """
-    labs = service.labs
-    if labs is None:
-        return ()
-    records = machines.list_machines()
-    joined = [record.name for record in records if record.accepts_work and labs.of(record.name).accepts_calls]
-    joined = [name for name in joined if labs.of(name).facts.engine is not None]
-    if not joined:
-        return ()
-    return (*([SERVER_NAME] if labs.server.accepts_calls else []), *joined)
-
-
 async def _parts_of(experiment: str) -> tuple[Part, ...]:
     record = await to_db_thread(experiment_store.load, experiment)
     return parts.parts_of(record) if record is not None else ()

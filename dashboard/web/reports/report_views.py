@@ -20,7 +20,7 @@ from dashboard.store.reports import saved as saved_reports
 from dashboard.store.reports.listing import NOT_FOUND, ListedReport, ReportNotFoundError, get_report
 from dashboard.store.reports.reading import load_content, load_derived
 from dashboard.store.reports.snapshot import NotSavedError
-from dashboard.web.experiments import machines
+from dashboard.web.experiments.launch_places import machine_names, machine_places
 from dashboard.web.http.threaded_views import threaded
 from dashboard.web.service import service
 
@@ -132,7 +132,7 @@ def repeat(request: HttpRequest, identity: str) -> HttpResponse:
     frozen = load_content(identity).experiment
     if frozen is None:
         return _render_report(request, identity, 400, repeat_problem=_("This report contains no experiment."))
-    names = machines.choosable()
+    names = machine_names(machine_places())
     # If no other machine is connected, arms must not name the installation's own.
     chosen = [one if names or one != SERVER_NAME else "" for one in request.POST.getlist("to")]
     spec = move_arms(frozen.spec, dict(zip(request.POST.getlist("from"), chosen, strict=False)))
