@@ -6,7 +6,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
-from dashboard.core.experiments.messages import EngineRef
 from dashboard.store.reports import saved as saved_reports
 from dashboard.store.reports.saved import ReportDetails
 from dashboard.store.reports.snapshot import NotSavedError
@@ -14,8 +13,8 @@ from dashboard.web.http.threaded_views import threaded
 from dashboard.web.service import service
 
 
-def _save(request: HttpRequest, back_url: str, save: Callable[[ReportDetails, EngineRef | None], str]) -> HttpResponse:
-    """Calls ``save`` with the form's values and redirects to the new report.
+def _save(request: HttpRequest, back_url: str, save: Callable[..., str], identity: str) -> HttpResponse:
+    """Calls ``save`` with ``identity`` and the form's values, and redirects to the new report.
 
     If that fails, shows the reason and the entered values. ``back_url`` is the page that this response links to.
     """
@@ -24,7 +23,7 @@ def _save(request: HttpRequest, back_url: str, save: Callable[[ReportDetails, En
         values["title"], values["notes"], tuple(values["tags"].split(",")), owner_id=request.user.pk
     )
     try:
-        return redirect(f"/reports/{save(details, service.engine)}/")
+        return redirect(f"/reports/{save(identity, details, engine=service.engine)}/")
     except NotSavedError as error:
         context = {"problem": str(error), "save_values": values, "save_url": request.path, "back_url": back_url}
         return render(request, "reports/save.html", context, status=400)
@@ -34,19 +33,11 @@ def _save(request: HttpRequest, back_url: str, save: Callable[[ReportDetails, En
 @threaded
 def save_experiment(request: HttpRequest, identity: str) -> HttpResponse:
     """Saves an experiment as a report."""
-    return _save(
-        request,
-        f"/experiments/{identity}/",
-        lambda details, engine: saved_reports.save_experiment(identity, details, engine=engine),
-    )
+    return _save(request, f"/experiments/{identity}/", saved_reports.save_experiment, identity)
 
 
 @require_POST
 @threaded
 def save_measurement(request: HttpRequest, identity: str) -> HttpResponse:
     """Saves a measurement as a report."""
-    return _save(
-        request,
-        f"/measurements/{identity}/",
-        lambda details, engine: saved_reports.save_measurement(identity, details, engine=engine),
-    )
+    return _save(request, f"/measurements/{identity}/", saved_reports.save_measurement, identity)
