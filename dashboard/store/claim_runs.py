@@ -155,11 +155,6 @@ def finish(run: str, state: str, elapsed_s: float, engines: Sequence[str] = (), 
     )
 
 
-def fail_running(run: str, problem: str) -> None:
-    """Marks a run as failed for the reason ``problem`` if it still has the state ``running``."""
-    ClaimRun.objects.filter(pk=run, state=RUNNING).update(state=FAILED, driver="", problem=problem)
-
-
 @audited
 def request_cancel(run: str) -> bool:
     """Requests the cancellation of a run. Returns False if the run is neither queued nor running."""

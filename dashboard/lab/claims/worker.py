@@ -73,17 +73,15 @@ async def execute_run(
     state, problem, engines = claim_runs.CANCELLED, "", tuple[str, ...]()
     try:
         work = asyncio.create_task(_execute(context, run, claims, progress.record, say, exclusive_host=exclusive_host))
-        try:
-            finished = await _finish_or_cancel(context, run, work)
-        finally:
-            progress.end()
-            await writing
+        finished = await _finish_or_cancel(context, run, work)
         if finished is not None:
             state, engines = claim_runs.FINISHED, finished.engines
     except Exception as error:
         state, problem = claim_runs.FAILED, str(error) or type(error).__name__
         raise
     finally:
+        progress.end()
+        await writing
         await database.run(claim_runs.finish, run, state, time.monotonic() - started, engines, problem)
     return finished
 
@@ -112,10 +110,10 @@ async def _finish_or_cancel(context: Context, run: str, work: asyncio.Task[Claim
             if not work.done() and await context.database.run(claim_runs.is_cancelled, run):
                 await _cancel(work)
                 return None
-    except BaseException:
+        return work.result()
+    except asyncio.CancelledError:
         await _cancel(work)
         raise
-    return work.result()
 
 
 async def _cancel(work: asyncio.Task[ClaimsRun]) -> None:
@@ -135,17 +133,11 @@ class ClaimWorker:
         self._context = context
         self._wake = wake
         self._task: asyncio.Task[None] | None = None
-        #: The reasons why runs failed, by id, until it is certain that the database has them.
-        self._problems: dict[str, str] = {}
 
     async def start_next(self) -> None:
-        """Starts the oldest queued run in the background, unless this worker is executing one. First marks earlier runs
-        as failed whose end could not be stored."""
+        """Starts the oldest queued run in the background, unless this worker is executing one."""
         database = self._context.database
         await database.run(claim_runs.mark_incomplete)
-        for run, problem in list(self._problems.items()):
-            await database.run(claim_runs.fail_running, run, problem)
-            self._problems.pop(run, None)
         if self._task is not None and not self._task.done():
             return
         for queued in await database.run(claim_runs.load_queued, self._context.host):
@@ -162,12 +154,10 @@ class ClaimWorker:
             claims = tuple(known[claim] for claim in queued.claims if claim in known)
             async with self._lock:
                 await execute_run(self._context, queued.id, claims)
-        except Exception as error:
-            self._problems[queued.id] = str(error) or type(error).__name__
-            if isinstance(error, EngineError):
-                log.warning("claims %s could not be executed: %s", queued.id, error)
-            else:
-                log.exception("claims %s failed", queued.id)
+        except EngineError as error:
+            log.warning("claims %s could not be executed: %s", queued.id, error)
+        except Exception:
+            log.exception("claims %s failed", queued.id)
         finally:
             asyncio.get_running_loop().call_soon(self._wake)
 

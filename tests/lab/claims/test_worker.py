@@ -7,13 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import OperationalError
 
 from dashboard.core.claims.model import Claim, Judgement, Topic, holds
 from dashboard.core.claims.testbed import Testbed
 from dashboard.core.reports.model import ClaimVerdict
 from dashboard.engine.protocol import EngineUnreachable
-from dashboard.lab import reconciler
 from dashboard.lab.claims import worker as claim_worker
 from dashboard.lab.reaper import reap
 from dashboard.store import claim_runs
@@ -112,42 +110,3 @@ async def test_an_unreachable_engine_fails_the_run_with_the_reason(fake_lab: Lab
     fake.refuse["image"] = EngineUnreachable("It hangs.", 503)
     run = await queue(fake_lab, "quick")
     assert (await wait_for_state(fake_lab, run, "failed")).problem == "It hangs."
-
-
-def lock_once(monkeypatch: pytest.MonkeyPatch, function: str) -> None:
-    """Makes the next call of a function of ``claim_runs`` fail."""
-    real = getattr(claim_runs, function)
-    left = iter(range(1))
-
-    def locked(*arguments: Any, **options: Any) -> Any:
-        if next(left, None) is not None:
-            raise OperationalError("database is locked")
-        return real(*arguments, **options)
-
-    monkeypatch.setattr(claim_runs, function, locked)
-
-
-@pytest.mark.parametrize("functions", [("is_cancelled",), ("is_cancelled", "finish")])
-async def test_an_error_of_the_database_fails_the_run_and_ends_its_claims(
-    fake_lab: LabHarness,
-    fake: FakeEngine,
-    launched: asyncio.Event,
-    monkeypatch: pytest.MonkeyPatch,
-    functions: tuple[str, ...],
-) -> None:
-    """Also if the end of the run cannot be stored at first."""
-    monkeypatch.setattr(reconciler, "RETRY_S", 0.05)
-    run = await queue(fake_lab, "waits")
-    await launched.wait()
-    for function in functions:
-        lock_once(monkeypatch, function)
-    assert (await wait_for_state(fake_lab, run, "failed")).problem == "database is locked"
-    assert fake.made == {}
-
-
-async def test_a_run_with_a_result_that_cannot_be_stored_fails(
-    fake_lab: LabHarness, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    lock_once(monkeypatch, "record_state")
-    run = await queue(fake_lab, "quick")
-    assert (await wait_for_state(fake_lab, run, "failed")).problem == "database is locked"
