@@ -155,6 +155,13 @@ def finish(run: str, state: str, elapsed_s: float, engines: Sequence[str] = (), 
     )
 
 
+def fail_unstored(run: str) -> None:
+    """Marks a run as failed whose end this process could not store. Does nothing to a run that is queued or ended."""
+    problem = "The database did not answer when the run ended: its end, and possibly results, were not stored."
+    rows = ClaimRun.objects.filter(pk=run, state=RUNNING, driver=this_process())
+    rows.update(state=FAILED, driver="", problem=problem)
+
+
 @audited
 def request_cancel(run: str) -> bool:
     """Requests the cancellation of a run. Returns False if the run is neither queued nor running."""

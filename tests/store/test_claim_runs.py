@@ -89,6 +89,16 @@ def test_a_run_whose_process_died_is_marked() -> None:
     assert found.state == "incomplete"
 
 
+def test_only_a_run_that_this_process_drives_is_marked_as_not_stored() -> None:
+    queued, driven, ended = (claim_runs.create_run([FIRST.id]) for _ in range(3))
+    claim_runs.mark_running(driven)
+    done(ended)
+    for run in (queued, driven, ended):
+        claim_runs.fail_unstored(run)
+    states = dict(ClaimRun.objects.values_list("pk", "state"))
+    assert states == {queued: "waiting", driven: "failed", ended: "finished"}
+
+
 def test_old_runs_are_deleted_but_not_live_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(claim_runs, "MAX_KEPT", 2)
     live = claim_runs.create_run([FIRST.id])

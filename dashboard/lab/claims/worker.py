@@ -3,9 +3,12 @@ request."""
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
+
+from django.db import InterfaceError, OperationalError
 
 from dashboard.core.claims.catalogue import all_claims
 from dashboard.core.claims.model import Claim
@@ -20,17 +23,24 @@ from dashboard.store.telemetry import telemetry
 
 log = logging.getLogger(__name__)
 CANCEL_POLL_S = 0.3
+#: Errors of a database that does not answer at the moment, such as PostgreSQL during a restart.
+UNAVAILABLE = (OperationalError, InterfaceError)
+RETRY_S = 1.0
+#: How many seconds a run that has ended waits for a database that does not answer.
+LAST_WRITES_S = 30.0
 
 
 class _ProgressWriter:
-    """Writes the states of claims to the database, in order and in a separate task, so that claims do not wait for the
-    database."""
+    """Writes the states of claims, and the end of the run, to the database, in order. The states are written in a
+    separate task, so that claims do not wait for the database. Create the writer in the task that executes the run."""
 
     def __init__(self, context: Context, run: str, on_progress: OnProgress | None) -> None:
         self._context = context
         self._run = run
         self._on_progress = on_progress
         self._queue: asyncio.Queue[tuple[str, ClaimState, ExecutedClaim | None] | None] = asyncio.Queue()
+        self._runner = asyncio.current_task()
+        self._give_up_at = math.inf
 
     def record(self, claim: str, state: ClaimState, result: ExecutedClaim | None) -> None:
         """Queues the new state of a claim for writing."""
@@ -43,10 +53,25 @@ class _ProgressWriter:
     async def write(self) -> None:
         """Writes queued states until ``end`` is called."""
         while (item := await self._queue.get()) is not None:
-            await self._context.database.run(claim_runs.record_state, self._run, *item)
+            await self.store(claim_runs.record_state, self._run, *item)
+
+    async def store[**P](self, function: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Calls a function of the store, and repeats the call while the database does not answer. Raises
+        OperationalError or InterfaceError ``LAST_WRITES_S`` after ``end``, or if the run's task is cancelled: a server
+        that stops does not wait for its database."""
+        while True:
+            try:
+                return await self._context.database.run(function, *args, **kwargs)
+            except UNAVAILABLE as error:
+                stops = self._runner is not None and self._runner.cancelling() > 0
+                if stops or time.monotonic() >= self._give_up_at:
+                    raise
+                log.warning("claims %s could not be stored: %s; trying again", self._run, error)
+                await asyncio.sleep(RETRY_S)
 
     def end(self) -> None:
         """Makes ``write`` return after it has written the states that are already queued."""
+        self._give_up_at = time.monotonic() + LAST_WRITES_S
         self._queue.put_nowait(None)
 
 
@@ -73,16 +98,18 @@ async def execute_run(
     state, problem, engines = claim_runs.CANCELLED, "", tuple[str, ...]()
     try:
         work = asyncio.create_task(_execute(context, run, claims, progress.record, say, exclusive_host=exclusive_host))
-        finished = await _finish_or_cancel(context, run, work)
+        try:
+            finished = await _finish_or_cancel(context, run, work)
+        finally:
+            progress.end()
+            await writing
         if finished is not None:
             state, engines = claim_runs.FINISHED, finished.engines
     except Exception as error:
         state, problem = claim_runs.FAILED, str(error) or type(error).__name__
         raise
     finally:
-        progress.end()
-        await writing
-        await database.run(claim_runs.finish, run, state, time.monotonic() - started, engines, problem)
+        await progress.store(claim_runs.finish, run, state, time.monotonic() - started, engines, problem)
     return finished
 
 
@@ -107,13 +134,20 @@ async def _finish_or_cancel(context: Context, run: str, work: asyncio.Task[Claim
     try:
         while not work.done():
             await asyncio.wait({work}, timeout=CANCEL_POLL_S)
-            if not work.done() and await context.database.run(claim_runs.is_cancelled, run):
-                await _cancel(work)
+            if not work.done() and await _is_cancelled(context, run):
                 return None
         return work.result()
-    except asyncio.CancelledError:
-        await _cancel(work)
-        raise
+    finally:
+        if not work.done():
+            await _cancel(work)
+
+
+async def _is_cancelled(context: Context, run: str) -> bool:
+    """Returns whether the cancellation of the run was requested; False if the database does not answer."""
+    try:
+        return await context.database.run(claim_runs.is_cancelled, run)
+    except UNAVAILABLE:
+        return False
 
 
 async def _cancel(work: asyncio.Task[ClaimsRun]) -> None:
@@ -133,17 +167,22 @@ class ClaimWorker:
         self._context = context
         self._wake = wake
         self._task: asyncio.Task[None] | None = None
+        self._run = ""
 
     async def start_next(self) -> None:
         """Starts the oldest queued run in the background, unless this worker is executing one."""
         database = self._context.database
         await database.run(claim_runs.mark_incomplete)
-        if self._task is not None and not self._task.done():
-            return
+        if self._task is not None:
+            if not self._task.done():
+                return
+            await database.run(claim_runs.fail_unstored, self._run)
+            self._task = None
         for queued in await database.run(claim_runs.load_queued, self._context.host):
             if await database.run(claim_runs.is_cancelled, queued.id):
                 await database.run(claim_runs.finish, queued.id, claim_runs.CANCELLED, 0.0)
                 continue
+            self._run = queued.id
             self._task = asyncio.get_running_loop().create_task(self._drive(queued), name=f"claims-{queued.id}")
             return
 
