@@ -119,13 +119,21 @@ def hosts_with_queued_runs() -> frozenset[str]:
     return frozenset(rows.values_list("host", flat=True))
 
 
+def _queued(host: str) -> QuerySet[ClaimRun]:
+    """This machine's queued runs on one host: a private host's id, empty for the machine's own engine."""
+    return ClaimRun.objects.filter(machine=here(), state=WAITING, driver="", host=host)
+
+
+def cancel_queued(host: str = "") -> None:
+    """Gives the state ``cancelled`` to the queued runs of a host whose cancellation was requested."""
+    _queued(host).filter(wanted=CANCELLED).update(state=CANCELLED)
+
+
 def load_queued(host: str = "") -> tuple[QueuedRun, ...]:
-    """The queued runs that the lab of this machine must execute on one host, oldest first. ``host`` is the id of a
-    private host, empty for the machine's own engine."""
-    rows = ClaimRun.objects.filter(machine=here(), state=WAITING, driver="", host=host).order_by("created_at")
+    """The queued runs that the lab of this machine must execute on one host, oldest first."""
     return tuple(
         QueuedRun(str(row.pk), tuple(outcome.claim for outcome in row.outcomes.all()))
-        for row in rows.prefetch_related("outcomes")
+        for row in _queued(host).order_by("created_at").prefetch_related("outcomes")
     )
 
 
@@ -157,9 +165,8 @@ def finish(run: str, state: str, elapsed_s: float, engines: Sequence[str] = (), 
 
 def fail_unstored(run: str) -> None:
     """Marks a run as failed whose end this process could not store. Does nothing to a run that is queued or ended."""
-    problem = "The database did not answer when the run ended: its end, and possibly results, were not stored."
     rows = ClaimRun.objects.filter(pk=run, state=RUNNING, driver=this_process())
-    rows.update(state=FAILED, driver="", problem=problem)
+    rows.update(state=FAILED, driver="", problem="The database did not answer when the run ended: results may be lost.")
 
 
 @audited
@@ -187,8 +194,7 @@ def mark_incomplete() -> int:
 
 
 def driven_runs() -> set[str]:
-    """The ids of this machine's unfinished runs whose process is alive. The containers of these runs must not be
-    removed."""
+    """The ids of this machine's unfinished runs whose process is alive. Their containers must not be removed."""
     driven = ClaimRun.objects.filter(machine=here(), state__in=LIVE).exclude(driver="")
     return {str(row.pk) for row in driven if is_alive(row.driver)}
 

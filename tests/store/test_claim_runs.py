@@ -78,6 +78,19 @@ def test_only_a_live_run_can_be_cancelled() -> None:
     assert claim_runs.load_run("nobody") is None
 
 
+def test_queued_runs_of_a_host_are_cancelled_on_request() -> None:
+    queued, wanted, running = (claim_runs.create_run([FIRST.id]) for _ in range(3))
+    elsewhere = claim_runs.create_run([FIRST.id], host="abc")
+    claim_runs.mark_running(running)
+    for run in (wanted, running, elsewhere):
+        claim_runs.request_cancel(run)
+    claim_runs.cancel_queued()
+    states = dict(ClaimRun.objects.values_list("pk", "state"))
+    assert states == {queued: "waiting", wanted: "cancelled", running: "running", elsewhere: "waiting"}
+    claim_runs.cancel_queued("abc")
+    assert ClaimRun.objects.get(pk=elsewhere).state == "cancelled"
+
+
 def test_a_run_whose_process_died_is_marked() -> None:
     run = claim_runs.create_run([FIRST.id], driven=True)
     assert claim_runs.mark_incomplete() == 0

@@ -170,21 +170,20 @@ class ClaimWorker:
         self._run = ""
 
     async def start_next(self) -> None:
-        """Starts the oldest queued run in the background, unless this worker is executing one."""
+        """Cancels queued runs on request, and starts the oldest other one in the background, unless this worker is
+        executing a run or waits for that of another host."""
         database = self._context.database
         await database.run(claim_runs.mark_incomplete)
+        await database.run(claim_runs.cancel_queued, self._context.host)
         if self._task is not None:
             if not self._task.done():
                 return
             await database.run(claim_runs.fail_unstored, self._run)
             self._task = None
-        for queued in await database.run(claim_runs.load_queued, self._context.host):
-            if await database.run(claim_runs.is_cancelled, queued.id):
-                await database.run(claim_runs.finish, queued.id, claim_runs.CANCELLED, 0.0)
-                continue
-            self._run = queued.id
-            self._task = asyncio.get_running_loop().create_task(self._drive(queued), name=f"claims-{queued.id}")
-            return
+        queued = await database.run(claim_runs.load_queued, self._context.host)
+        if queued:
+            self._run = queued[0].id
+            self._task = asyncio.get_running_loop().create_task(self._drive(queued[0]), name=f"claims-{self._run}")
 
     async def _drive(self, queued: QueuedRun) -> None:
         try:
@@ -192,7 +191,9 @@ class ClaimWorker:
             # Claims that no longer exist are skipped.
             claims = tuple(known[claim] for claim in queued.claims if claim in known)
             async with self._lock:
-                await execute_run(self._context, queued.id, claims)
+                # The run may have been cancelled while it waited for the lock; the next pass stores that.
+                if not await self._context.database.run(claim_runs.is_cancelled, queued.id):
+                    await execute_run(self._context, queued.id, claims)
         except EngineError as error:
             log.warning("claims %s could not be executed: %s", queued.id, error)
         except Exception:

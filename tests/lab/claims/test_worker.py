@@ -89,6 +89,47 @@ async def test_a_run_is_cancelled_on_request_and_its_results_are_kept(
     assert (await wait_for_state(fake_lab, other, "cancelled")).done == 0
 
 
+async def test_a_queued_run_is_cancelled_while_another_is_executed(
+    fake_lab: LabHarness, launched: asyncio.Event
+) -> None:
+    running = await queue(fake_lab, "waits")
+    await launched.wait()
+    queued = await queue(fake_lab, "quick")
+    assert await fake_lab.database.run(claim_runs.request_cancel, queued)
+    fake_lab.lab.wake()
+    await wait_for_state(fake_lab, queued, "cancelled")
+    await wait_for_state(fake_lab, running, "running")
+
+
+async def test_a_run_that_waits_for_a_run_on_another_host_is_cancelled(fake_lab: LabHarness) -> None:
+    worker = fake_lab.lab._claim_worker
+    assert worker is not None
+    async with worker._lock:
+        run = await queue(fake_lab, "quick")
+        await eventually(lambda: worker._task is not None)
+        assert await fake_lab.database.run(claim_runs.request_cancel, run)
+        fake_lab.lab.wake()
+        await wait_for_state(fake_lab, run, "cancelled")
+    await wait_for_state(fake_lab, await queue(fake_lab, "quick"), "finished")
+    assert (await wait_for_state(fake_lab, run, "cancelled")).done == 0
+
+
+async def test_a_run_that_was_cancelled_while_it_waited_is_not_executed(
+    fake_lab: LabHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cancellation precedes the next pass of the lab."""
+    executed: list[str] = []
+    monkeypatch.setattr(claim_runs, "mark_running", executed.append)
+    worker = fake_lab.lab._claim_worker
+    assert worker is not None
+    async with worker._lock:
+        run = await queue(fake_lab, "quick")
+        await eventually(lambda: worker._task is not None)
+        assert await fake_lab.database.run(claim_runs.request_cancel, run)
+    await wait_for_state(fake_lab, run, "cancelled")
+    assert executed == []
+
+
 async def test_containers_of_a_live_run_are_not_reaped(
     fake_lab: LabHarness, fake: FakeEngine, launched: asyncio.Event
 ) -> None:
