@@ -30,13 +30,14 @@ class HostUnavailableError(Exception):
 @dataclass(slots=True)
 class _OpenHost:
     """A running host with its context and lab, which are None until they are needed. ``lock`` is held while they are
-    opened or closed."""
+    opened or closed. ``opening`` is the task in which a wake-up opens the lab."""
 
     host: PrivateHost
     lock: asyncio.Lock
     stack: AsyncExitStack | None = None
     context: Context | None = None
     lab: Lab | None = None
+    opening: asyncio.Task[None] | None = None
 
 
 class GroupLabs:
@@ -125,12 +126,27 @@ class GroupLabs:
             try:
                 wanted = await self._base.database.run(_hosts_with_work)
                 for host in wanted & self._open.keys():
-                    with contextlib.suppress(HostUnavailableError):
-                        (await self.lab_of(host)).wake()
-            except EngineError as error:
-                log.warning("the lab of a private host could not be opened: %s", error)
+                    self._wake_lab(self._open[host])
             except Exception:
                 log.exception("the labs of private hosts could not be woken; the next wake-up tries again")
+
+    def _wake_lab(self, opened: _OpenHost) -> None:
+        """Requests a pass of the host's lab. If necessary, opens it in a task, because an engine that does not answer
+        must not delay other hosts; the first pass follows."""
+        if opened.lab is not None:
+            opened.lab.wake()
+        elif opened.opening is None or opened.opening.done():
+            opening = self._open_lab(opened.host.id)
+            opened.opening = asyncio.get_running_loop().create_task(opening, name=f"open-lab-{opened.host.id}")
+
+    async def _open_lab(self, host: str) -> None:
+        try:
+            with contextlib.suppress(HostUnavailableError):
+                await self.lab_of(host)
+        except EngineError as error:
+            log.warning("the lab of the private host %s could not be opened: %s", host, error)
+        except Exception:
+            log.exception("the lab of the private host %s could not be opened; the next wake-up tries again", host)
 
     async def stop_all_of(self, host: str) -> None:
         """Stops all experiments on a host, if its lab is open."""
@@ -164,6 +180,9 @@ class GroupLabs:
     async def _close(self, host: str) -> None:
         opened = self._open.pop(host, None)
         if opened is not None:
+            if opened.opening is not None:
+                opened.opening.cancel()
+                await asyncio.wait({opened.opening})
             async with opened.lock:
                 if opened.stack is not None:
                     await opened.stack.aclose()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from unittest.mock import Mock
@@ -10,6 +11,7 @@ import pytest
 
 from dashboard.core.experiments.messages import Phase
 from dashboard.engine.hosts.registry import PrivateHost
+from dashboard.engine.protocol import EngineUnreachable
 from dashboard.lab.reconciler import WorkLocks
 from dashboard.lab.training import group_labs as module
 from dashboard.lab.training.group_labs import GroupLabs, HostUnavailableError
@@ -21,9 +23,16 @@ from tests.support.specs import make_spec
 
 
 @pytest.fixture
-async def labs(fake_lab: LabHarness, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[GroupLabs]:
+def engines() -> dict[str, FakeEngine]:
+    """The engines of the hosts, by endpoint."""
+    return {}
+
+
+@pytest.fixture
+async def labs(
+    fake_lab: LabHarness, engines: dict[str, FakeEngine], monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[GroupLabs]:
     """GroupLabs in addition to the server's own lab; each host has its own fake engine."""
-    engines: dict[str, FakeEngine] = {}
     monkeypatch.setattr(module, "DockerEngine", lambda endpoint: engines.setdefault(endpoint, FakeEngine()))
     made = GroupLabs(fake_lab.context, WorkLocks())
     yield made
@@ -99,3 +108,54 @@ async def test_work_of_a_workshop_stays_when_a_lab_opens(fake_lab: LabHarness, l
         return [one.name for one in await context.engine.containers({})] == ["mine"]
 
     await eventually(only_mine)
+
+
+async def test_a_host_whose_engine_does_not_answer_delays_no_other(
+    fake_lab: LabHarness, labs: GroupLabs, engines: dict[str, FakeEngine]
+) -> None:
+    hanging = engines[host("hanging").endpoint] = FakeEngine()
+    hanging.hold["info"] = asyncio.Event()
+    _, launched = [
+        await fake_lab.database.run(experiment_store.create_experiment, make_spec("none"), None, "", one)
+        for one in ("hanging", "abc")
+    ]
+    labs.add(host("hanging"))
+    await eventually(lambda: "info" in hanging.calls)
+    labs.add(host("abc"))
+
+    async def runs() -> bool:
+        return await phase(fake_lab, launched) is Phase.RUNNING
+
+    await eventually(runs)
+    assert hanging.calls == ["info"]
+    async with asyncio.timeout(5):
+        await labs.forget("hanging", "The host is gone.")
+
+
+async def test_labs_are_closed_although_an_engine_does_not_answer(
+    fake_lab: LabHarness, labs: GroupLabs, engines: dict[str, FakeEngine]
+) -> None:
+    hanging = engines[host("abc").endpoint] = FakeEngine()
+    hanging.hold["info"] = asyncio.Event()
+    await fake_lab.database.run(experiment_store.create_experiment, make_spec("none"), None, "", "abc")
+    labs.add(host())
+    await eventually(lambda: "info" in hanging.calls)
+    async with asyncio.timeout(5):
+        await labs.close()
+
+
+async def test_a_lab_that_could_not_be_opened_is_opened_at_the_next_wake_up(
+    fake_lab: LabHarness, labs: GroupLabs, engines: dict[str, FakeEngine], caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = engines[host("abc").endpoint] = FakeEngine()
+    engine.refuse["info"] = EngineUnreachable("It hangs.", 503)
+    identity = await fake_lab.database.run(experiment_store.create_experiment, make_spec("none"), None, "", "abc")
+    labs.add(host())
+    await eventually(lambda: "private host abc" in caplog.text)
+    del engine.refuse["info"]
+    labs.wake()
+
+    async def runs() -> bool:
+        return await phase(fake_lab, identity) is Phase.RUNNING
+
+    await eventually(runs)
