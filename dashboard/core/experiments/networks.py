@@ -201,7 +201,7 @@ def free_subnet(taken: Iterable[str]) -> str:
     for candidate in ipaddress.IPv4Network("10.213.0.0/16").subnets(new_prefix=24):
         if not any(candidate.version == network.version and candidate.overlaps(network) for network in used):
             return str(candidate)
-    raise ValueError("No free subnet is left in 10.213.0.0/16: remove unused networks.")
+    raise ValueError("No free subnet is left in 10.213.0.0/16: remove unused networks and routes that cover it.")
 
 
 def local_subnet6(name: str) -> str:

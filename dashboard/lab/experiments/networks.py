@@ -70,7 +70,13 @@ class ExperimentNetworks:
         existing = await self._existing()
         missing = {name: network for name, network in needed.items() if name not in existing}
         on_parent = [network.mode for network in missing.values() if network.mode in {Mode.MACVLAN, Mode.IPVLAN}]
-        placements = await self._placements(on_parent) if on_parent else {}
+        try:
+            placements = await self._placements(on_parent) if on_parent else {}
+        except ValueError as error:
+            refused = {name for name, network in missing.items() if network.mode in on_parent}
+            self.errors |= dict.fromkeys(refused, EngineError(str(error), 400))
+            missing = {name: network for name, network in missing.items() if name not in refused}
+            placements = {}
         requests: dict[str, NetworkRequest] = {}
         for name, network in missing.items():
             parent, subnet = placements.get(network.mode, (None, None))
@@ -148,7 +154,7 @@ class ExperimentNetworks:
     async def _placements(self, modes: Sequence[Mode]) -> dict[Mode, tuple[str | None, str | None]]:
         """Returns the parent link and a free subnet for each of these modes, which are macvlan or ipvlan. The parent is
         the link of the default route, None without a default route. Returns an empty dict if the machine is not
-        observed."""
+        observed. Raises ValueError if no subnet is free."""
         if MACHINE not in self._observer.keys:
             return {}
         routes = self._observer.state(MACHINE).routes

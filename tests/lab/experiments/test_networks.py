@@ -14,8 +14,9 @@ from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import ArmStatus, Phase
 from dashboard.core.experiments.networks import missing_feature
+from dashboard.core.modes import MACHINE
 from dashboard.core.paths.finder import measured_paths
-from dashboard.engine.protocol import EngineError
+from dashboard.engine.protocol import EngineError, NetworkFacts
 from dashboard.lab.context import LABEL_PLACE
 from dashboard.lab.experiments import networks
 from dashboard.lab.experiments.containers import remove_all
@@ -36,6 +37,22 @@ async def test_a_network_that_is_refused_concerns_its_own_arms_only(fake_lab: La
     identity = await fake_lab.running("user-bridge", "host")
     assert "fully subnetted" in ((await fake_lab.column(identity, "user-bridge")).error or "")
     assert (await fake_lab.column(identity, "host")).status is ArmStatus.RUNNING
+
+
+async def test_without_a_free_subnet_only_the_arms_that_need_one_are_refused(
+    fake_lab: LabHarness, fake: FakeEngine
+) -> None:
+    """A route of a VPN, or as here a network, can cover all subnets that Netmodes may use."""
+    fake.nets["wide"] = NetworkFacts("wide", "wide", "bridge", {}, subnet="10.0.0.0/8")
+    fake.hold["image"] = asyncio.Event()
+    identity = await fake_lab.launch("macvlan", "ipvlan", "user-bridge")
+    await eventually(lambda: "image" in fake.calls)
+    await eventually(lambda: MACHINE in fake_lab.driver(identity).observer.keys)
+    fake.hold.pop("image").set()
+    await fake_lab.reaches(identity, Phase.RUNNING)
+    for key in ("macvlan", "ipvlan"):
+        assert "No free subnet is left in 10.213.0.0/16" in ((await fake_lab.column(identity, key)).error or "")
+    assert (await fake_lab.column(identity, "user-bridge")).status is ArmStatus.RUNNING
 
 
 async def test_few_networks_are_created_at_the_same_time(
