@@ -126,7 +126,7 @@ class ExperimentDriver:
                 if record.wanted is not Wanted.RUNNING:
                     await self._stop()
                 elif self._recorder.ended:
-                    return
+                    pass  # only the row may be missing
                 elif self._launched:
                     # Skipped if a check began after this pass was requested, and succeeded while it waited for the
                     # lock.
@@ -142,9 +142,10 @@ class ExperimentDriver:
                 self._recorder.trouble(f"The network namespaces cannot be read: {error.strerror or error}.")
             finally:
                 await self._recorder.journal.flush()
-            if self._recorder.head.phase is not record.phase:
-                # The write to the row may have failed during the pass; lists show the row.
-                await self._save_head()
+            phase = self._recorder.head.phase
+            if phase is not record.phase:
+                # The write to the row may have failed during this pass or an earlier one; lists show the row.
+                await self._save_head(self.view.seq if phase is Phase.FAILED else None)
 
     def record_measurement(self, run: str, headline: str, *, inconclusive: bool = False) -> None:
         """Adds the headline of the finished measurement ``run`` to the timeline. Unless ``inconclusive`` is true, also

@@ -14,10 +14,11 @@ from django.db import DatabaseError, OperationalError
 
 from dashboard.core.experiments.journal import Entry, replay
 from dashboard.core.experiments.lifecycle import Wanted, container_name
-from dashboard.core.experiments.messages import ArmStatus, Phase
+from dashboard.core.experiments.messages import ArmStatus, ExperimentHead, Phase
 from dashboard.engine.protocol import EngineError, EngineUnreachable
 from dashboard.lab import reconciler
 from dashboard.lab.experiments import journal_writer
+from dashboard.models import Experiment
 from dashboard.store import experiments as experiment_store
 from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import LabHarness, healed, troubled
@@ -79,6 +80,33 @@ async def test_a_stop_without_an_engine_is_done_later(fake_lab: LabHarness, fake
     head = await fake_lab.reaches(identity, Phase.STOPPED)
     assert all(check.ok for check in head.proof)
     assert fake.made == {}
+
+
+async def _shown_seq(lab: LabHarness, identity: str) -> int:
+    return (await lab.database.run(Experiment.objects.get, pk=identity)).shown_seq
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_the_row_of_a_failed_experiment_is_written_again_if_that_failed(
+    fake_lab: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save, failures = experiment_store.save_head, iter(range(1))
+
+    def fail_once(experiment: str, head: ExperimentHead, shown_seq: int | None = None) -> None:
+        if head.phase is Phase.FAILED and next(failures, None) is not None:
+            raise OperationalError("database is locked")
+        save(experiment, head, shown_seq)
+
+    monkeypatch.setattr(experiment_store, "save_head", fail_once)
+    fake.refuse["create_container"] = EngineError("invalid reference format", 400)
+    identity = await fake_lab.launch("host")
+
+    async def failed() -> bool:
+        return (await fake_lab.record(identity)).phase is Phase.FAILED
+
+    await eventually(failed)
+    assert next(failures, None) is None
+    assert await _shown_seq(fake_lab, identity) == (await fake_lab.entries(identity))[-1].seq
 
 
 @pytest.mark.usefixtures("impatient")
