@@ -67,6 +67,8 @@ class ExperimentDriver:
         #: The newest record of any pass. The pass that holds the lock may have started with an older one.
         self._newest = record
         self._is_removing = False
+        #: The number of the last entry before the stop; None if an earlier lab has begun the stop.
+        self._shown_seq: int | None = None
         self._preparing: asyncio.Future[str] | None = None
         #: Why the Engine's event stream ended, if it did during the current pass; otherwise empty.
         self._engine_lost = ""
@@ -382,11 +384,13 @@ class ExperimentDriver:
         recorder, experiment = self._recorder, self._record.id
         if recorder.ended and not await has_leftovers(self._context, experiment):
             return
-        recorder.journal.end_merge()
-        shown = self.view.seq
-        cause = Cause(Source.PERSON, "stop")
-        recorder.set_head(cause, "Stop requested", phase=Phase.STOPPING, progress="", fraction=None)
-        await self._save_head(shown)
+        if recorder.head.phase is not Phase.STOPPING:
+            recorder.journal.end_merge()
+            if recorder.head.phase is not Phase.STOPPED:
+                self._shown_seq = self.view.seq
+            cause = Cause(Source.PERSON, "stop")
+            recorder.set_head(cause, "Stop requested", phase=Phase.STOPPING, progress="", fraction=None)
+        await self._save_head(self._shown_seq)
         ports = host_ports(recorder.arms())
         count = len(recorder.arms(ArmStatus.RUNNING))
         for key in self.observer.keys:

@@ -87,6 +87,41 @@ async def _shown_seq(lab: LabHarness, identity: str) -> int:
 
 
 @pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("restart", [False, True])
+async def test_a_repeated_stop_shows_the_state_before_the_first_one(
+    fake_lab: LabHarness, fake: FakeEngine, *, restart: bool
+) -> None:
+    identity = await fake_lab.running("host", "user-bridge")
+    await fake_lab.driver(identity).settled()
+    fake.refuse["remove_network"] = EngineUnreachable("gone", 503)
+    await fake_lab.want(identity, Wanted.STOPPED)
+    await troubled(fake_lab, identity)
+    if restart:
+        await fake_lab.restart()
+    del fake.refuse["remove_network"]
+    await fake_lab.reaches(identity, Phase.STOPPED)
+    requests = [entry.seq for entry in await fake_lab.entries(identity) if entry.text == "Stop requested"]
+    assert requests == [await _shown_seq(fake_lab, identity) + 1]
+
+
+async def test_a_second_stop_because_of_leftovers_shows_the_state_before_the_first_one(
+    fake_lab: LabHarness, fake: FakeEngine
+) -> None:
+    identity = await fake_lab.running("user-bridge")
+    fake.refuse["remove_network"] = EngineError("network is in use", 500)
+    fake.hold["remove_network"] = asyncio.Event()
+    await fake_lab.want(identity, Wanted.STOPPED)
+    await eventually(lambda: "remove_network" in fake.calls)
+    fake_lab.lab.wake()
+    await eventually(lambda: fake_lab.lab._passes.under_way(identity) == 2)
+    fake.hold.pop("remove_network").set()
+    await eventually(lambda: not fake_lab.lab._tasks)
+    requests = [entry.seq for entry in await fake_lab.entries(identity) if entry.text == "Stop requested"]
+    assert len(requests) == 2
+    assert await _shown_seq(fake_lab, identity) == requests[0] - 1
+
+
+@pytest.mark.usefixtures("impatient")
 async def test_the_row_of_a_failed_experiment_is_written_again_if_that_failed(
     fake_lab: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
