@@ -34,8 +34,9 @@ log = logging.getLogger(__name__)
 RETRY_S = 3.0
 #: Seconds that ``close_lab`` waits for the removal of what workshops created; the next start removes the rest.
 CLEAN_UP_S = 10.0
-#: The errors because of which a lab cannot open now: no engine, no private host, another lab, or no database.
-UNAVAILABLE = (EngineError, PrivateHostError, LabBusyError, DatabaseError)
+#: The errors because of which a lab cannot open now: no engine, no private host, another lab, no database, or
+#: files that cannot be read, written or removed, such as those of an ended host.
+UNAVAILABLE = (EngineError, PrivateHostError, LabBusyError, DatabaseError, OSError)
 
 
 class LabUnavailableError(Exception):
@@ -107,8 +108,8 @@ class Supervisor:
         return self._opened(self._terminals)
 
     async def open_lab(self, data_dir: Path, say: Callable[[str], None]) -> None:
-        """Opens the lab. If this fails because no engine answers or another lab runs, tries again in the background
-        until it succeeds. ``say`` is called with messages for the user."""
+        """Opens the lab. If this fails with one of ``UNAVAILABLE``, tries again in the background until it succeeds.
+        ``say`` is called with messages for the user."""
         self._loop = asyncio.get_running_loop()
         try:
             await self._open(data_dir, say, may_start_private=True)

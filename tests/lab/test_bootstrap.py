@@ -17,6 +17,7 @@ from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts.private_host import list_hosts
 from dashboard.engine.protocol import EngineInfo, EngineUnreachable
 from dashboard.lab import bootstrap, reconciler
+from dashboard.lab import supervisor as supervisor_module
 from dashboard.lab.bootstrap import endpoint, open_context, open_engine
 from dashboard.lab.supervisor import Supervisor
 from dashboard.lab.training.hosts import GroupHosts
@@ -143,4 +144,30 @@ async def test_unfinished_work_begins_when_everything_is_open(
         await eventually(lambda: supervisor.lab.heartbeat().status.private_engine == "26.1")
     finally:
         reads_version.set()
+        await supervisor.close_lab(lambda _text: None)
+
+
+async def test_a_lab_opens_once_the_files_of_ended_hosts_can_be_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, transactional_db: None
+) -> None:
+    engine, open_hosts, left = FakeEngine(), GroupHosts.open, iter(range(2))
+
+    async def passing(*_: object, **__: object) -> tuple[FakeEngine, EngineInfo, None]:
+        return engine, await engine.info(), None
+
+    async def open_later(hosts: GroupHosts) -> None:
+        if next(left, None) is not None:
+            raise OSError("Device or resource busy")
+        await open_hosts(hosts)
+
+    monkeypatch.setattr(bootstrap, "open_engine", passing)
+    monkeypatch.setattr(GroupHosts, "open", open_later)
+    monkeypatch.setattr(supervisor_module, "RETRY_S", 0.01)
+    supervisor = Supervisor(RecordingPublisher())
+    try:
+        await supervisor.open_lab(tmp_path, lambda _text: None)
+        assert supervisor.problem == "Device or resource busy"
+        await eventually(lambda: supervisor.context)
+        assert not supervisor.problem
+    finally:
         await supervisor.close_lab(lambda _text: None)

@@ -111,7 +111,7 @@ class EngineKeeper:
             return False
         try:
             self.host = await start_with_containers(self.host, ready_s=READY_S, die_with_parent=True)
-        except PrivateHostError as error:
+        except (PrivateHostError, OSError) as error:
             self._problem = str(error)
             return False
         return True

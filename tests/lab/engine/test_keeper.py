@@ -204,14 +204,15 @@ async def test_the_files_of_a_host_whose_engine_ended_stay_while_its_keeper_live
     assert adopted == [True, True], "right after the end, and while it waits for the button"
 
 
+@pytest.mark.parametrize("kind", [PrivateHostError, OSError])
 async def test_waiting_for_the_engine_ends_when_it_cannot_be_started(
-    watched: EngineKeeper, monkeypatch: pytest.MonkeyPatch
+    watched: EngineKeeper, monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
 ) -> None:
     held = asyncio.Event()
 
     async def fail(*_args: object, **_more: object) -> None:
         await held.wait()
-        raise PrivateHostError("The disk is full: free some space.")
+        raise kind("The disk is full: free some space.")
 
     monkeypatch.setattr(private_host, "start_again", fail)
     os.kill(watched.host.pid, signal.SIGKILL)
@@ -223,3 +224,4 @@ async def test_waiting_for_the_engine_ends_when_it_cannot_be_started(
     await eventually(waiting.done)
     assert watched.failed
     assert not watched.starting
+    assert "The disk is full" in watched.describe_loss()
