@@ -66,7 +66,7 @@ class Arms:
         self._observer = observer
         self._stopping = stopping
         self._images: Images = {}
-        self._networks = ExperimentNetworks(context, record, observer, stopping)
+        self._networks = ExperimentNetworks(context, record, observer, stopping, self._show_networks)
         self._creating_networks: asyncio.Future[None] | None = None
         self._machine: asyncio.Future[None]
 
@@ -82,12 +82,11 @@ class Arms:
         start only after that, so that the journal records how they change the machine."""
         self._machine = machine
         by_arm = {action.arm: action for action in actions if not isinstance(action, Remove)}
-        self._creating_networks = asyncio.ensure_future(
-            self._networks.create(
-                lambda arm, lines: self._recorder.set_column(arm, NETWORK_CREATED, setup=lines, step=LaunchStep.NETWORK)
-            )
-        )
+        self._creating_networks = asyncio.ensure_future(self._networks.create())
         await gather_all(self._creating_networks, self._launch_waves(by_arm))
+
+    def _show_networks(self, arm: str, lines: str) -> None:
+        self._recorder.set_column(arm, NETWORK_CREATED, setup=lines, step=LaunchStep.NETWORK)
 
     async def _launch_waves(self, by_arm: dict[str, Create | Start | Adopt | CollectExited | MarkRemoved]) -> None:
         for wave in launch_order(self._record.spec.arms):

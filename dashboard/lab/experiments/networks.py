@@ -39,9 +39,12 @@ class MissingFeature(EngineError):  # noqa: N818 - names the state, not a fault
 class ExperimentNetworks:
     """The networks of one run of an experiment. ``errors`` maps the names of networks to the Engine's refusals. A
     refusal concerns only the arms on that network. Once ``stopping`` returns true, no network is created and no start
-    of a container is repeated."""
+    of a container is repeated. ``announce`` is called for each arm with new networks, with the arm's key and the
+    ``docker network create`` lines."""
 
-    def __init__(self, context: Context, record: Record, observer: Observer, stopping: Callable[[], bool]) -> None:
+    def __init__(
+        self, context: Context, record: Record, observer: Observer, stopping: Callable[[], bool], announce: Announce
+    ) -> None:
         self._engine = context.engine
         self._api = context.info.api
         self._kind = context.info.kind
@@ -56,14 +59,12 @@ class ExperimentNetworks:
         self._observer = observer
         self._stopping = stopping
         self._slots = asyncio.Semaphore(MAX_CREATIONS)
-        self._announce: Announce = lambda _arm, _lines: None
+        self._announce = announce
         self.errors: dict[str, EngineError] = {}
 
-    async def create(self, announce: Announce) -> None:
-        """Creates the missing networks, several at a time. Refusals are stored in ``errors``. ``announce`` is called
-        for each arm with new networks, with the arm's key and the ``docker network create`` lines. Raises
+    async def create(self) -> None:
+        """Creates the missing networks, several at a time. Refusals are stored in ``errors``. Raises
         EngineUnreachable."""
-        self._announce = announce
         needed = needed_networks(self._experiment, self._arms, self._whole)
         if not needed:
             return
@@ -90,7 +91,7 @@ class ExperimentNetworks:
         for arm in self._arms:
             names = [name for name in needed_networks(self._experiment, [arm], self._whole) if name in requests]
             if names:
-                announce(arm.key, "\n".join(network_line(name, requests[name]) for name in names))
+                self._announce(arm.key, "\n".join(network_line(name, requests[name]) for name in names))
         await asyncio.gather(*(self._create(name, request) for name, request in requests.items()))
 
     def check(self, arm: ArmSpec) -> None:
@@ -127,7 +128,7 @@ class ExperimentNetworks:
                     raise
             else:
                 return True
-            await self.create(self._announce)
+            await self.create()
             self.check(arm)
             await asyncio.sleep(PAUSE_S)
         return False
