@@ -82,7 +82,7 @@ class Arms:
         start only after that, so that the journal records how they change the machine."""
         self._machine = machine
         by_arm = {action.arm: action for action in actions if not isinstance(action, Remove)}
-        self._creating_networks = asyncio.ensure_future(self._networks.create())
+        self._creating_networks = asyncio.ensure_future(self._networks.create(machine))
         await gather_all(self._creating_networks, self._launch_waves(by_arm))
 
     def _show_networks(self, arm: str, lines: str) -> None:
@@ -176,7 +176,7 @@ class Arms:
 
     async def _start(self, arm: ArmSpec, container: str) -> None:
         await asyncio.shield(self._machine)
-        if not await self._networks.start(arm, container):
+        if not await self._networks.start(arm, container, self._machine):
             return
         self._recorder.set_column(arm.key, STARTED, step=LaunchStep.READ)
         database, experiment = self._context.database, self._record.id

@@ -62,15 +62,17 @@ class ExperimentNetworks:
         self._announce = announce
         self.errors: dict[str, EngineError] = {}
 
-    async def create(self) -> None:
-        """Creates the missing networks, several at a time. Refusals are stored in ``errors``. Raises
-        EngineUnreachable."""
+    async def create(self, machine: asyncio.Future[None]) -> None:
+        """Creates the missing networks, several at a time. Refusals are stored in ``errors``. ``machine`` completes
+        when the machine's state has been read: macvlan and ipvlan wait for its routes. Raises EngineUnreachable."""
         needed = needed_networks(self._experiment, self._arms, self._whole)
         if not needed:
             return
         existing = await self._existing()
         missing = {name: network for name, network in needed.items() if name not in existing}
         on_parent = [network.mode for network in missing.values() if network.mode in {Mode.MACVLAN, Mode.IPVLAN}]
+        if on_parent:
+            await asyncio.shield(machine)
         try:
             placements = await self._placements(on_parent) if on_parent else {}
         except ValueError as error:
@@ -104,7 +106,7 @@ class ExperimentNetworks:
             if name in self.errors:
                 raise self.errors[name]
 
-    async def start(self, arm: ArmSpec, container: str) -> bool:
+    async def start(self, arm: ArmSpec, container: str, machine: asyncio.Future[None]) -> bool:
         """Starts the container of an arm. Returns False if the experiment is stopped before that succeeds. Raises
         EngineError.
 
@@ -128,7 +130,7 @@ class ExperimentNetworks:
                     raise
             else:
                 return True
-            await self.create()
+            await self.create(machine)
             self.check(arm)
             await asyncio.sleep(PAUSE_S)
         return False

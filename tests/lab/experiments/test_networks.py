@@ -13,14 +13,15 @@ from dashboard.core.comparison.rows import compare
 from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import ArmStatus, Phase
-from dashboard.core.experiments.networks import missing_feature
-from dashboard.core.modes import MACHINE
+from dashboard.core.experiments.networks import free_subnet, missing_feature
+from dashboard.core.namespaces.state import NamespaceState
 from dashboard.core.paths.finder import measured_paths
 from dashboard.engine.protocol import EngineError, NetworkFacts
 from dashboard.lab.context import LABEL_PLACE
 from dashboard.lab.experiments import networks
 from dashboard.lab.experiments.containers import remove_all
-from dashboard.lab.experiments.networks import MAX_CREATIONS
+from dashboard.lab.experiments.networks import MAX_CREATIONS, ExperimentNetworks
+from dashboard.lab.experiments.observer import Observer
 from dashboard.lab.experiments.other_host import OtherHost
 from dashboard.models import Experiment
 from dashboard.store import experiments as experiment_store
@@ -44,15 +45,35 @@ async def test_without_a_free_subnet_only_the_arms_that_need_one_are_refused(
 ) -> None:
     """A route of a VPN, or as here a network, can cover all subnets that Netmodes may use."""
     fake.nets["wide"] = NetworkFacts("wide", "wide", "bridge", {}, subnet="10.0.0.0/8")
-    fake.hold["image"] = asyncio.Event()
-    identity = await fake_lab.launch("macvlan", "ipvlan", "user-bridge")
-    await eventually(lambda: "image" in fake.calls)
-    await eventually(lambda: MACHINE in fake_lab.driver(identity).observer.keys)
-    fake.hold.pop("image").set()
-    await fake_lab.reaches(identity, Phase.RUNNING)
+    identity = await fake_lab.running("macvlan", "ipvlan", "user-bridge")
     for key in ("macvlan", "ipvlan"):
         assert "No free subnet is left in 10.213.0.0/16" in ((await fake_lab.column(identity, key)).error or "")
     assert (await fake_lab.column(identity, "user-bridge")).status is ArmStatus.RUNNING
+
+
+async def test_macvlan_waits_until_the_routes_of_the_machine_are_read(
+    fake_lab: LabHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add, create_networks, created = Observer.add, ExperimentNetworks.create, asyncio.Event()
+    subnets: list[str] = []
+
+    async def add_later(observer: Observer, *arguments: Any) -> NamespaceState:
+        await created.wait()
+        return await add(observer, *arguments)
+
+    async def create(experiment: ExperimentNetworks, *arguments: Any) -> None:
+        created.set()
+        await create_networks(experiment, *arguments)
+
+    def place(taken: list[str]) -> str:
+        subnets.append(free_subnet(taken))
+        return subnets[-1]
+
+    monkeypatch.setattr(Observer, "add", add_later)
+    monkeypatch.setattr(ExperimentNetworks, "create", create)
+    monkeypatch.setattr(networks, "free_subnet", place)
+    await fake_lab.running("macvlan", "none")
+    assert len(subnets) == 1
 
 
 async def test_few_networks_are_created_at_the_same_time(
