@@ -6,8 +6,9 @@ from dataclasses import asdict, replace
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
+from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.operations.roles import Action, may
 from dashboard.core.training.form import NewSession
 from dashboard.core.training.host_plan import DesiredState
@@ -136,14 +137,19 @@ def write_notes(session: str, owner: int, notes: str) -> bool:
     return bool(TrainingSession.objects.filter(pk=session, owner_id=owner).update(notes=notes[:20_000]))
 
 
+def showable(owner: int) -> QuerySet[Experiment]:
+    """A query for the experiments that may be shown to all participants of a session that belongs to ``owner``: those
+    of this account, and those without an owner, which a command started. Omits removed experiments and those of
+    groups."""
+    rows = Experiment.objects.filter(Q(owner_id=owner) | Q(owner_id=None), group="")
+    return rows.exclude(wanted=Wanted.REMOVED)
+
+
 @audited
 def mirror(session: str, owner: int, now: float, experiment: str) -> bool:
     """Shows an experiment to all participants, or none if ``experiment`` is empty. Returns False if the instructor may
     not show the experiment, or the session is not open."""
-    # An experiment without an owner was started by a command: any account may show it. Experiments of groups may not be
-    # shown.
-    allowed = Experiment.objects.filter(Q(owner_id=owner) | Q(owner_id=None), pk=experiment, group="")
-    if experiment and not allowed.exists():
+    if experiment and not showable(owner).filter(pk=experiment).exists():
         return False
     with transaction.atomic():
         rows = TrainingSession.objects.filter(pk=session, owner_id=owner, closed_at=0.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
 
+from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.operations.roles import Role
 from dashboard.core.training.join_codes import digest_of, parse_code
 from dashboard.core.training.pacing import Pace
@@ -91,6 +92,9 @@ def test_only_own_or_ownerless_experiments_can_be_mirrored() -> None:
     assert training_sessions.mirror(row.id, me, NOW, mine)
     assert (again(row).mirror_id, again(row).pointed_row) == (mine, "")
     assert not training_sessions.mirror(row.id, me, NOW, of_another)
+    removed = experiment_store.create_experiment(make_spec("host"), me)
+    experiment_store.set_wanted(removed, Wanted.REMOVED)
+    assert not training_sessions.mirror(row.id, me, NOW, removed)
     assert not training_sessions.mirror(row.id, me, NOW, "nothing")
     assert training_sessions.mirror(row.id, me, NOW, of_a_command)
     assert training_sessions.mirror(row.id, me, NOW, "")

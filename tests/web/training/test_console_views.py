@@ -7,11 +7,14 @@ import re
 import pytest
 from channels.db import database_sync_to_async
 
+from dashboard.core.measurements.measurement import Options, Probe
 from dashboard.core.training.capacity import Capacity
 from dashboard.models import Experiment
 from dashboard.store import experiments as experiment_store
+from dashboard.store import measurements as measurement_store
 from dashboard.web.http.addresses import own_addresses
 from dashboard.web.training import views
+from dashboard.web.training.console.pages import SHOWN_EXPERIMENTS
 from tests.support.polling import eventually
 from tests.support.specs import make_spec
 from tests.web.asgi_client import websocket
@@ -172,3 +175,23 @@ async def test_the_comparison_for_all_is_on_the_projector(sessions: TwoSessions)
     assert 'data-slot="comparison"' in (await get(projector, sessions.owner)).text
     await post(f"{steer}/pointer/", sessions.owner, row="no/such/row")
     assert 'data-slot="comparison"' in (await get(projector, sessions.owner)).text
+
+
+async def test_the_console_offers_exactly_the_experiments_that_it_can_show(sessions: TwoSessions) -> None:
+    home = f"/sessions/{sessions.row.id}/console"
+    me, colleague, spec = sessions.row.owner_id, sessions.other.owner_id, make_spec("host", "none")
+
+    def create() -> list[str]:
+        offered = [experiment_store.create_experiment(spec, owner) for owner in (me, None)]
+        twin = experiment_store.create_experiment(spec, me)
+        measurement_store.create_run(twin, "Twin", [Probe.TCP_RR], Options(), 1, twin=True)
+        for _ in range(SHOWN_EXPERIMENTS):
+            experiment_store.create_experiment(spec, colleague)
+        return offered
+
+    mine, of_a_command = await database_sync_to_async(create)()
+    page = (await get(f"{home}/", sessions.owner)).text
+    choice = page.partition('<select name="experiment"')[2].partition("</select>")[0]
+    assert re.findall(r'<option value="(\w+)"', choice) == [of_a_command, mine]
+    for experiment in (mine, of_a_command):
+        assert (await post(f"{home}/steer/mirror/", sessions.owner, experiment=experiment)).status == 302

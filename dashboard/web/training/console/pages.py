@@ -18,10 +18,11 @@ from dashboard.core.workshops.progress import StepStage
 from dashboard.engine.protocol import EngineError
 from dashboard.lab.remote import workshop_calls
 from dashboard.lab.workshops.step import StepLockedError
-from dashboard.models import Experiment, TrainingSession
+from dashboard.models import TrainingSession
 from dashboard.store.operations.database_clock import shared_clock
 from dashboard.store.training import hosts as group_host_store
 from dashboard.store.training import session_state
+from dashboard.store.training import sessions as training_sessions
 from dashboard.web.experiments.views import load_snapshot
 from dashboard.web.http.addresses.own_addresses import join_address
 from dashboard.web.http.database import to_db_thread
@@ -49,7 +50,7 @@ def _console(request: HttpRequest, row: TrainingSession) -> dict[str, Any]:
     number = workshop.index(row.step) or 0
     step = workshop.steps[number]
     status = status_of(row, now)
-    experiments = Experiment.objects.filter(group="", parent=None).exclude(wanted="removed").order_by("-created_at")
+    experiments = training_sessions.showable(row.owner_id).filter(parent=None).exclude(measurements__twin=True)
     return {
         "session": row,
         "workshop": workshop,
@@ -67,7 +68,7 @@ def _console(request: HttpRequest, row: TrainingSession) -> dict[str, Any]:
         "histogram": session_state.histogram_of(row, workshop, step.slug, peek=True),
         "revealed": row.revealed(),
         "questions": session_state.questions(row.id),
-        "experiments": experiments[:SHOWN_EXPERIMENTS],
+        "experiments": experiments.order_by("-created_at")[:SHOWN_EXPERIMENTS],
         "hours": HOURS,
         "failures": STUCK_FAILURES,
         "minutes": STUCK_S / 60,
