@@ -273,13 +273,10 @@ def live_run(group: str = "") -> RunSummary | None:
     return None if row is None else _summary(row)
 
 
-def session_runs(session: str) -> tuple[tuple[str, str, RunSummary], ...]:
-    """Returns the runs of a training session's groups, oldest first. Each tuple contains the group's key, a claim id
-    and the run. The claim id is empty unless the run has exactly one claim."""
-    rows: list[Any] = list(_with_counts().filter(group__startswith=f"{session}-").order_by("created_at"))
-    single = [row.pk for row in rows if row.asked == 1]
-    claims = dict(ClaimOutcome.objects.filter(run_id__in=single).values_list("run_id", "claim"))
-    return tuple((row.group, claims.get(row.pk, ""), _summary(row)) for row in rows)
+def session_runs(session: str) -> tuple[RunSummary, ...]:
+    """Returns the runs of a training session's groups, oldest first."""
+    rows = _with_counts().filter(group__startswith=f"{session}-").order_by("created_at")
+    return tuple(_summary(row) for row in rows)
 
 
 def _summary(row: Any) -> RunSummary:

@@ -45,7 +45,7 @@ def runs(request: HttpRequest, session: str = "") -> HttpResponse:
     ``session`` that you may lead, lists the runs of its groups instead."""
     if session:
         group_filter(session, request.user)
-        return json_response([run for _group, _claim, run in claim_runs.session_runs(session)])
+        return json_response(claim_runs.session_runs(session))
     return json_response(claim_runs.list_runs(100))
 
 
