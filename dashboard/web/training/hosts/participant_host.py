@@ -28,7 +28,6 @@ class ParticipantHostContext:
     """A participant who uses the group's private host. ``scope`` builds the URLs of the group's pages."""
 
     row: TrainingSession
-    participant: ParticipantRef
     scope: UrlScope
 
     @property
@@ -74,7 +73,7 @@ def on_group_host[**P](kind: RunKind | None = None) -> Callable[[HostView[P]], V
                     return await refused(request, 409, _("This session is over"), closed_reason(row), front)
                 await to_db_thread(group_runs.mark_used, group)
             scope = UrlScope(front, BASE, await page_context(row, participant), group)
-            host = ParticipantHostContext(row, participant, scope)
+            host = ParticipantHostContext(row, scope)
             answer = cast("HttpResponse", await view(request, host, *args, **kwargs))
             if post:
                 hub.wake(row.id)  # so that the instructor sees what runs now
