@@ -13,7 +13,7 @@ import pytest
 from channels.db import database_sync_to_async
 
 from dashboard.core.training.capacity import Machine
-from dashboard.core.training.host_plan import HostStage
+from dashboard.core.training.host_plan import DesiredState, HostStage
 from dashboard.core.training.session import HostsFor
 from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.registry import PrivateHost
@@ -86,6 +86,11 @@ class HostsHarness:
     async def reset(self, number: int) -> None:
         """Requests a new host in place of a group's current one."""
         await self.context.database.run(group_host_store.reset, self.group(number), self.context.clock())
+        self.hosts.wake()
+
+    async def stop(self, number: int) -> None:
+        """Requests that a group's host be stopped and removed."""
+        await self.context.database.run(group_host_store.set_desired, self.group(number), DesiredState.STOPPED)
         self.hosts.wake()
 
     async def is_replaced(self, number: int, host: str) -> bool:

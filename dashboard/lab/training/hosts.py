@@ -109,11 +109,6 @@ class GroupHosts:
         self._is_expecting = True
         self.wake()
 
-    async def stop(self, group: str) -> None:
-        """Requests that a group's host be stopped and removed."""
-        await self._database.run(group_host_store.set_desired, group, DesiredState.STOPPED)
-        self.wake()
-
     def capacity(self, limits: HostLimits | None = None) -> Capacity:
         """Returns the number of hosts, and how many further hosts with these ``limits`` the machine can hold. Hosts
         that are being started and hosts of LANs are counted, too."""

@@ -228,7 +228,7 @@ async def test_a_failed_start_has_a_reason_and_is_not_repeated_by_a_request(no_d
     await no_dockerd.reaches(1, HostStage.FAILED, "no dockerd today")
     await no_dockerd.request(1)
     await no_dockerd.reaches(1, HostStage.FAILED)
-    await no_dockerd.hosts.stop(no_dockerd.group(1))
+    await no_dockerd.stop(1)
     await no_dockerd.reaches(1, HostStage.STOPPED)
 
 

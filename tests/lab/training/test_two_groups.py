@@ -75,7 +75,7 @@ async def test_two_groups_use_port_80_at_once_and_each_sees_only_its_own_runs(ha
 
     await measures_and_checks(harness, mine)
 
-    await harness.hosts.stop(harness.group(1))
+    await harness.stop(1)
     await harness.reaches(1, HostStage.STOPPED)
     await harness.context.database.run(stopped_with_host, harness.group(1), mine)
     running = await harness.context.database.run(experiment_store.load, theirs)
