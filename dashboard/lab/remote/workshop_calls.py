@@ -68,13 +68,11 @@ class StepAction(StrEnum):
 @dataclass(frozen=True, slots=True)
 class ActionResult:
     """The result of an action. ``checked`` is the result of the check, None without a check. ``done`` is the result of
-    the command, and ``ran`` is the command's index; both are None without a command. ``pressed`` is true if the user
-    has pressed the button that checks the step."""
+    the command, and ``ran`` is the command's index; both are None without a command."""
 
     checked: CheckResult | None = None
     done: CommandResult | None = None
     ran: int | None = None
-    pressed: bool = False
 
 
 async def _workshop(slug: str, digest: str) -> Workshop:
@@ -125,7 +123,7 @@ async def act(
             done = await runner.run(step, number)
             return ActionResult(await runner.check(step, pressed=False, fresh=True), done, number)
         case StepAction.CHECK:
-            return ActionResult(await runner.check(step, pressed=pressed), pressed=pressed)
+            return ActionResult(await runner.check(step, pressed=pressed))
         case StepAction.HINT:
             await runner.hint(step, number)
             return ActionResult()
