@@ -92,9 +92,9 @@ async def _answer(url: str) -> None:
                 if (await database.execute(TAKE, (number,))).rowcount:
                     (group,) = call.decode_arguments(arguments)
                     found = await store.run(hosts.find, group)
-                    state = HostState(group, HostStage.STOPPED)
+                    state = HostState(HostStage.STOPPED)
                     if found is not None:
-                        state = HostState(group, found.stage, found.reason, host=found.host)
+                        state = HostState(found.stage, found.reason, found.host)
                     await database.execute(FINISH, (call.encode_result(state), number))
 
 

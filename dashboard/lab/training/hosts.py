@@ -43,14 +43,11 @@ TOUCH_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class HostState:
-    """The state of a group's host that participants see. ``message`` is a sentence, or empty. ``position`` is the place
-    in the queue from 1 on, 0 if the host does not wait. ``host`` is the id of the host, empty if there is no host
-    yet."""
+    """The state of a group's host that participants see. ``message`` is a sentence, or empty. ``host`` is the id of the
+    host, empty if there is no host yet."""
 
-    group: str
     stage: HostStage
     message: str = ""
-    position: int = 0
     host: str = ""
 
 
@@ -93,15 +90,15 @@ class GroupHosts:
         """Returns the state of a group's host. A host that was never requested is "stopped"."""
         found = await self._database.run(group_host_store.find, group)
         if found is None:
-            return HostState(group, HostStage.STOPPED)
-        message, position = found.reason, 0
+            return HostState(HostStage.STOPPED)
+        message = found.reason
         if found.stage is HostStage.QUEUED and found.desired is not DesiredState.STOPPED:
             records = await self._database.run(group_host_store.load_all, self._context.clock())
             if position := queue_position(group, records):
                 limits = next(record.limits for record in records if record.group == group)
                 full = self.capacity(limits).more < position
                 message = describe_queue(position, len(self._actions.hosts), full=full)
-        return HostState(group, found.stage, message, position, found.host)
+        return HostState(found.stage, message, found.host)
 
     def expect(self) -> None:
         """Makes the next pass prepare the template from which hosts are started. Called when a session is created.

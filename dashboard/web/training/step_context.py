@@ -41,7 +41,7 @@ def _without_lab(group: str) -> HostState | None:
     No lab can report it if the host has no machine yet, or if its machine does not respond.
     """
     stage, reason = group_host_store.state_of(group, absent_machines())
-    return HostState(group, stage, reason) if stage in {HostStage.UNPLACED, HostStage.UNREACHABLE} else None
+    return HostState(stage, reason) if stage in {HostStage.UNPLACED, HostStage.UNREACHABLE} else None
 
 
 async def host_state(row: TrainingSession, participant: ParticipantRef) -> HostState | None:
@@ -54,7 +54,7 @@ async def host_state(row: TrainingSession, participant: ParticipantRef) -> HostS
     try:
         return await service.ask_group(group, experiment_calls.host_state, group)
     except LabUnavailableError as error:
-        return HostState(group, HostStage.FAILED, str(error))
+        return HostState(HostStage.FAILED, str(error))
 
 
 def closed_reason(row: TrainingSession) -> str:

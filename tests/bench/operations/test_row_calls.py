@@ -38,7 +38,7 @@ async def test_questions_are_answered_from_the_store_one_after_the_other_and_lea
         group = printed.strip()
         async with row_calls(postgres.url) as ask:
             states = [await ask(name) for name in (group, "none-1", group)]
-        waiting = HostState(group, HostStage.QUEUED, "It waits.")
-        assert states == [waiting, HostState("none-1", HostStage.STOPPED), waiting]
+        waiting = HostState(HostStage.QUEUED, "It waits.")
+        assert states == [waiting, HostState(HostStage.STOPPED), waiting]
         with psycopg.connect(postgres.url) as database:
             assert database.execute("SELECT count(*) FROM bench_question").fetchone() == (0,)

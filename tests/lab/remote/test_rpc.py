@@ -51,7 +51,7 @@ def test_arguments_are_decoded_with_their_defaults() -> None:
 
 def test_the_signature_and_the_decoders_of_a_call_are_prepared_once(monkeypatch: pytest.MonkeyPatch) -> None:
     call = RemoteCall(experiment_calls.host_state)
-    state = HostState("s1-1", HostStage.READY)
+    state = HostState(HostStage.READY)
     sent, answer = call.encode_arguments("s1-1"), call.encode_result(state)
     assert (call.decode_arguments(sent), call.decode_result(answer)) == (("s1-1",), state)
 
