@@ -113,7 +113,6 @@ def questions(request: HttpRequest) -> HttpResponse:
     """Renders the page of questions. ``?q=TEXT`` searches them; ``?open=ID`` shows the claims of one of them."""
     query = request.GET.get("q", "")[:MAX_QUERY]
     shown = show_questions(query, request.GET.get("open", ""))
-    live = claim_runs.live_run("")
     context = {
         "query": query,
         "questions": shown,
@@ -121,8 +120,7 @@ def questions(request: HttpRequest) -> HttpResponse:
         "total": len(shown),
         "claims": len(all_claims()),
         "examples": EXAMPLES,
-        "run": live,
-        "live": live is not None,
+        "run": claim_runs.live_run(),
         "engine_problem": service.missing(),
     }
     return render(request, "claims/questions.html", context)

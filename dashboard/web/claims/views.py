@@ -84,7 +84,6 @@ def catalogue_context(shown: list[ShownClaim], group: str = "") -> dict[str, Any
         "total": len(shown),
         "private_total": sum(claim.private for claim in shown),
         "run": live,
-        "live": live is not None,
         "history": claim_runs.list_runs(HISTORY, group=group),
     }
 
@@ -96,7 +95,6 @@ def run_context(run: RunSummary) -> dict[str, Any]:
         "groups": group_by_topic(shown),
         "total": len(shown),
         "run": run,
-        "live": run.live,
         "past": True,
         "remaining": _remaining(run, claim_runs.recorded_seconds()),
     }
@@ -197,7 +195,6 @@ def _show_misconception(
     context: dict[str, Any] = {
         "misconception": misconception,
         "run": run_found,
-        "live": run_found is not None and run_found.live,
         "problem": problem,
         "next": others[(others.index(misconception) + 1) % len(others)],
     }
