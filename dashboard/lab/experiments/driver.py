@@ -275,9 +275,9 @@ class ExperimentDriver:
         await gather_all(self._other.observe(), self._observe_other_namespaces())
         text = f"{len(running)} of {len(self._record.spec.arms)} containers running"
         self._recorder.set_head(LAUNCH, text, phase=Phase.RUNNING)
-        # Published before the row is saved, and before the lookups: dozens of them at once would delay the new phase.
-        await self._recorder.journal.flush()
         await self._save_head()
+        # Published before the lookups: dozens of them at once would delay the new phase.
+        await self._recorder.journal.flush()
         await self.observer.refresh_firewall()
         self._look_up()
 
