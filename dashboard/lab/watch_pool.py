@@ -2,11 +2,10 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from dashboard.netns.namespace import Namespace, NamespaceGone, in_own_thread
+from dashboard.netns.namespace import Namespace, in_own_thread
 from dashboard.netns.processes import container_of
 from dashboard.netns.watch.firewall_feed import FirewallFeed, rule_triggers
 from dashboard.netns.watch.link_feed import Peers
@@ -204,14 +203,10 @@ class WatchPool:
             del self._shared[inode]
             await shared.close()
 
-    async def resync(self) -> None:
-        """Reads every watched namespace again, for example to verify a cleanup. Skips namespaces that no longer
-        exist."""
-        for shared in list(self._shared.values()):
-            with suppress(NamespaceGone):
-                await shared.watch.resync()
-                if shared.firewall is not None:
-                    await shared.firewall.refresh()
+    async def resync(self, inode: int) -> None:
+        """Reads a watched namespace again, for example to verify a cleanup. Does not read the firewall's rules."""
+        if (shared := self._shared.get(inode)) is not None:
+            await shared.watch.resync()
 
     async def close(self) -> None:
         """Closes all watches."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 from collections.abc import Iterable
 from pathlib import Path
@@ -122,19 +121,10 @@ async def test_a_process_that_has_ended_is_an_error_and_leaves_nothing_open(pool
 async def test_a_namespace_without_processes_is_watched_on(pool: WatchPool, netns: Netns) -> None:
     inode, _ = await pool.subscribe("one", netns.pid, Seen(), nobody)
     netns.kill()
-    await pool.resync()
+    await pool.resync(inode)
     view = pool.view(inode)
     assert view is not None
     assert [one.name for one in view.interfaces] == ["lo"]
-
-
-async def test_a_watch_that_closes_while_others_are_read_again_is_skipped(pool: WatchPool, netns: Netns) -> None:
-    kept, _ = await pool.subscribe("kept", os.getpid(), Seen(), nobody)
-    closed, _ = await pool.subscribe("closed", netns.pid, Seen(), nobody)
-    assert kept != closed
-    await asyncio.gather(pool.resync(), pool.unsubscribe("closed", closed))
-    assert pool.view(kept) is not None
-    assert pool.view(closed) is None
 
 
 class Readings:

@@ -38,8 +38,9 @@ async def verify_cleanup(
         Check("containers", not left, f"{left} of {count} containers left"),
         Check("networks", not networks, f"{networks} networks left" if networks else "no network left"),
     ]
-    if ports and MACHINE in observer.keys:
-        await context.watches.resync()
+    if ports and (inode := observer.inode(MACHINE)) is not None:
+        # Not the other namespaces: other experiments may end their watches meanwhile.
+        await context.watches.resync(inode)
         used = {listener.port for listener in observer.state(MACHINE).listeners}
         for port in ports:
             text = f"port {port} of the machine is {'still in use' if port in used else 'free again'}"
