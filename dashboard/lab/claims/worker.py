@@ -168,10 +168,11 @@ class ClaimWorker:
         self._wake = wake
         self._task: asyncio.Task[None] | None = None
         self._run = ""
+        self._closed = False
 
     async def start_next(self) -> None:
         """Cancels queued runs on request, and starts the oldest other one in the background, unless this worker is
-        executing a run or waits for that of another host."""
+        executing a run, waits for that of another host, or is closed."""
         database = self._context.database
         await database.run(claim_runs.mark_incomplete)
         await database.run(claim_runs.cancel_queued, self._context.host)
@@ -181,7 +182,7 @@ class ClaimWorker:
             await database.run(claim_runs.fail_unstored, self._run)
             self._task = None
         queued = await database.run(claim_runs.load_queued, self._context.host)
-        if queued:
+        if queued and not self._closed:
             self._run = queued[0].id
             self._task = asyncio.get_running_loop().create_task(self._drive(queued[0]), name=f"claims-{self._run}")
 
@@ -203,7 +204,8 @@ class ClaimWorker:
 
     async def close(self) -> None:
         """Cancels the current run, waits until everything that the run created is removed, and marks the run as
-        cancelled."""
+        cancelled. Later runs stay queued."""
+        self._closed = True
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})

@@ -41,23 +41,26 @@ class MeasurementWorker:
         #: ``measure_paths`` has stored them and only the twin must be stopped.
         self._unstored: dict[str, tuple[RequestedRun, str, str]] = {}
         self._starting = asyncio.Lock()
+        self._closed = False
 
     async def start_next(self) -> None:
         """Starts the oldest waiting run whose experiment is running, and marks runs that can never start as failed.
         Concurrent calls wait for each other, because two could start the same run. First stores the ends of runs
-        that could not be stored earlier. Exceptions of the database propagate."""
+        that could not be stored earlier. Starts nothing after ``close``. Exceptions of the database propagate."""
         async with self._starting:
             await self._store_ends()
             await self._start_oldest()
 
     async def _start_oldest(self) -> None:
-        if self._task is not None and not self._task.done():
+        if self._closed or (self._task is not None and not self._task.done()):
             return
         database = self._context.database
         for request in await database.run(measurement_store.load_waiting, self._context.host):
             if await database.run(measurement_store.is_cancelled, request.id):
                 await self._fail(request, "It was cancelled before it started.", measurement_store.CANCELLED)
                 continue
+            if self._closed:
+                return
             driver = self._driver_of(request.experiment)
             head = driver.view.head if driver is not None else None
             if driver is not None and head is not None and head.phase is Phase.RUNNING:
@@ -112,7 +115,9 @@ class MeasurementWorker:
                 asyncio.get_running_loop().call_soon(self._wake)
 
     async def close(self) -> None:
-        """Cancels the current run. Its blocks stay stored, and the run is marked as cancelled."""
+        """Cancels the current run. Its blocks stay stored, and the run is marked as cancelled. Later runs stay
+        queued."""
+        self._closed = True
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})

@@ -149,6 +149,19 @@ async def test_a_server_that_stops_cancels_its_run(
     assert fake.made == {}
 
 
+async def test_a_server_that_stops_leaves_the_next_run_in_the_queue(
+    fake_lab: LabHarness, launched: asyncio.Event
+) -> None:
+    await queue(fake_lab, "waits")
+    await launched.wait()
+    queued = await queue(fake_lab, "quick")
+    await fake_lab.lab.stop_all()
+    stopped_at = fake_lab.context.clock()
+    fake_lab.lab.wake()
+    await eventually(lambda: fake_lab.lab.heartbeat().status.passed_at > stopped_at)
+    await wait_for_state(fake_lab, queued, "waiting")
+
+
 async def test_an_unreachable_engine_fails_the_run_with_the_reason(fake_lab: LabHarness, fake: FakeEngine) -> None:
     fake.refuse["image"] = EngineUnreachable("It hangs.", 503)
     run = await queue(fake_lab, "quick")

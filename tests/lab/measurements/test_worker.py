@@ -129,17 +129,38 @@ class YieldingDatabase:
         return (request,) if function is measurement_store.load_waiting else False
 
 
-async def test_concurrent_wake_ups_start_a_run_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    started: list[str] = []
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The ids of the runs that a worker has started."""
+    ids: list[str] = []
 
     async def measure(_worker: MeasurementWorker, request: measurement_store.RequestedRun, _run: object) -> None:
-        started.append(request.id)
+        ids.append(request.id)
         await asyncio.Event().wait()
 
     monkeypatch.setattr(MeasurementWorker, "_measure", measure)
+    return ids
+
+
+@pytest.fixture
+def worker() -> MeasurementWorker:
+    """A worker with one waiting run, whose experiment is running."""
     driver = SimpleNamespace(view=SimpleNamespace(head=SimpleNamespace(phase=Phase.RUNNING)))
     context: Any = SimpleNamespace(database=YieldingDatabase(), host="")
-    worker = MeasurementWorker(context, lambda _experiment: driver, lambda: None)  # type: ignore[arg-type, return-value]
+    return MeasurementWorker(context, lambda _experiment: driver, lambda: None)  # type: ignore[arg-type, return-value]
+
+
+async def test_a_worker_that_is_closed_starts_no_run(worker: MeasurementWorker, started: list[str]) -> None:
+    starting = asyncio.ensure_future(worker.start_next())
+    await others_run()
+    await worker.close()
+    await starting
+    await worker.start_next()
+    await others_run()
+    assert started == []
+
+
+async def test_concurrent_wake_ups_start_a_run_once(worker: MeasurementWorker, started: list[str]) -> None:
     await asyncio.gather(worker.start_next(), worker.start_next())
     await others_run()
     await worker.close()
