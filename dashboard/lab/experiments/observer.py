@@ -86,7 +86,7 @@ class Observer:
         self._bridges = bridges
         self._on_change = on_change
         self._observed: dict[str, Observation] = {}
-        self._batch: dict[str, NamespaceState] = {}
+        self._batch: set[str] = set()
         self._lookup_lock = asyncio.Lock()
         self._lookups: asyncio.Task[None] | None = None
 
@@ -135,8 +135,8 @@ class Observer:
                 state = NamespaceState(
                     inode, hostname=host, namespaces=names, resolver=resolver, hosts=hosts, lookups=lookups
                 )
-            view = self._pool.view(inode) or view  # includes changes since, which were not reported
             await self.remove(target.key)
+            view = self._pool.view(inode) or view  # includes changes since, which were not reported
         except BaseException:
             await self._pool.unsubscribe(token, inode)
             raise
@@ -153,6 +153,7 @@ class Observer:
 
     async def remove(self, key: str) -> None:
         """Ends the observation of a column, if it is observed."""
+        self._batch.discard(key)
         observed = self._observed.pop(key, None)
         if observed is not None:
             await self._pool.unsubscribe(observed.token, observed.inode)
@@ -256,11 +257,12 @@ class Observer:
         # Columns that share a namespace each get the same change; it is reported once, for all of them.
         if not self._batch:
             asyncio.get_running_loop().call_soon(self._publish)
-        self._batch[key] = state
+        self._batch.add(key)
 
     def _publish(self) -> None:
-        batch, self._batch = self._batch, {}
-        self._on_change({key: state for key, state in batch.items() if key in self._observed})
+        batch, self._batch = self._batch, set()
+        # The newest states: lookups and files may have been read since the change.
+        self._on_change({key: self._observed[key].state for key in batch})
 
 
 def _resolver_of(engine: int, path: str) -> Resolver | None:

@@ -19,7 +19,7 @@ from dashboard.lab.watch_pool import WatchPool
 from dashboard.netns.namespace import NamespaceGone
 from dashboard.netns.namespace_ids import namespaces
 from tests.netns.namespaces import Netns
-from tests.support.polling import eventually, until
+from tests.support.polling import eventually, others_run, until
 
 
 class Changes(list[dict[str, NamespaceState]]):
@@ -130,6 +130,23 @@ async def test_a_column_that_is_added_again_is_watched_once(
         second.close()
 
 
+async def test_changes_while_a_column_is_added_again_are_not_missed(
+    observer: Observer, pool: WatchPool, netns: Netns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unsubscribe = pool.unsubscribe
+
+    async def change_and_unsubscribe(token: object, inode: int) -> None:
+        netns.ip("link", "add", "meanwhile", "type", "bridge")
+        view = pool.view
+        await eventually(lambda: any(one.name == "meanwhile" for one in getattr(view(inode), "interfaces", ())))
+        await unsubscribe(token, inode)
+
+    await observer.add(subject(netns))
+    with monkeypatch.context() as patch:
+        patch.setattr(pool, "unsubscribe", change_and_unsubscribe)
+        assert "meanwhile" in links(await observer.add(subject(netns)))
+
+
 async def test_a_process_that_ends_while_it_is_read_leaves_nothing_open(
     observer: Observer, netns: Netns, pool: WatchPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -155,6 +172,33 @@ async def test_files_are_read_again_when_asked(
     states = changes[0]
     assert states["bridge"].resolver is not None
     assert states["bridge"].resolver.nameservers == ("192.0.2.99",)
+
+
+async def test_the_state_that_is_reported_last_has_the_change_of_the_kernel_and_of_the_files(
+    observer: Observer,
+    pool: WatchPool,
+    netns: Netns,
+    tmp_path: Path,
+    changes: Changes,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await observer.add(subject(netns, folder=tmp_path))
+    view = pool.view(inode_of(netns))
+    assert view is not None
+
+    def lose_links(_engine: int) -> bool:
+        """A change of the kernel's state after the files were read, in the same turn of the loop."""
+        observer._on_kernel_change("bridge", replace(view, interfaces=()))
+        return True
+
+    (tmp_path / "hosts").write_text("192.0.2.7 db\n")
+    monkeypatch.setattr(module, "shows_files", lose_links)
+    await observer.reread_files()
+    await others_run()
+    assert len(changes) == 2
+    assert changes[-1]["bridge"] == observer.state("bridge")
+    assert changes[-1]["bridge"].hosts[0].names == ("db",)
+    assert links(changes[-1]["bridge"]) == []
 
 
 async def test_files_that_cannot_be_seen_because_the_engine_ended_have_not_changed(
