@@ -156,7 +156,7 @@ def readings(row: TrainingSession, steps: Collection[str]) -> dict[str, list[tup
     reveals the step. Its time is 0.
     """
     keys = row.participants.filter(removed_at=0.0).values_list("id", flat=True)
-    people = [*map(person_of, keys), f"user:{row.owner_id}", person_of_session(row.id)]
+    people = [*map(person_of, keys), workshop_store.user_person(row.owner_id), person_of_session(row.id)]
     rows = WorkshopStep.objects.filter(
         progress__person__in=people, progress__workshop=row.workshop, step__in=steps
     ).exclude(truth="")
