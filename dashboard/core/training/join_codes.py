@@ -10,6 +10,8 @@ RANDOM_BYTES = 5
 _READ_AS = str.maketrans({"O": "0", "I": "1", "L": "1", " ": None, "-": None, "\t": None})
 #: Longest input that is parsed: a code with blanks.
 MAX_TYPED = 40
+#: The size of the tokens in links of participants and of shared reports, and its characters in URL-safe base64.
+TOKEN_BYTES, TOKEN_LENGTH = 16, 22
 
 
 def code_from(random: bytes) -> str:

@@ -11,14 +11,11 @@ from datetime import datetime
 
 from django.db.models import F, QuerySet
 
-from dashboard.core.training.join_codes import digest_of
+from dashboard.core.training.join_codes import TOKEN_BYTES, TOKEN_LENGTH, digest_of
 from dashboard.models import Report, Share
 from dashboard.store.operations.audit import audited
 from dashboard.store.operations.database_clock import shared_now
 from dashboard.store.reports.listing import NOT_FOUND, ReportNotFoundError
-
-TOKEN_BYTES = 16
-TOKEN_LENGTH = 22  # characters of 16 bytes in URL-safe base64
 
 
 @dataclass(frozen=True, slots=True)

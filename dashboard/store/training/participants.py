@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.db.models import QuerySet
 
-from dashboard.core.training.join_codes import digest_of
+from dashboard.core.training.join_codes import TOKEN_BYTES, TOKEN_LENGTH, digest_of
 from dashboard.core.training.session import JoinStatus, join_status, next_group
 from dashboard.core.workshops.progress import Event
 from dashboard.models import Participant, TrainingSession, WorkshopEvent, WorkshopProgress
@@ -15,8 +15,6 @@ from dashboard.store import workshops as workshop_store
 from dashboard.store.operations.audit import audited, note
 from dashboard.store.write_lock import writing
 
-TOKEN_BYTES = 16
-TOKEN_LENGTH = 22  # characters of 16 bytes in URL-safe base64
 #: How many changes between present and away are stored for one participant.
 MAX_PRESENCE_EVENTS = 500
 
