@@ -9,8 +9,8 @@ from dashboard.core.measurements.statistics import median
 from dashboard.models import MeasurementBlock, MeasurementSeries
 
 
-def history(signature: str, most: int = 500) -> tuple[dict[str, object], ...]:
-    """Returns the newest runs of the series with this signature, at most ``most``, ordered from oldest to newest.
+def history(signature: str) -> tuple[dict[str, object], ...]:
+    """Returns the newest runs of the series with this signature, at most 500, ordered from oldest to newest.
 
     ``p50_us`` and ``p99_us`` are the medians of the p50 and p99 values of a run's blocks. ``n`` is the number of
     requests. Runs without a successful block are omitted. So are runs of training sessions, because their machine is
@@ -19,7 +19,7 @@ def history(signature: str, most: int = 500) -> tuple[dict[str, object], ...]:
     rows = (
         MeasurementSeries.objects.filter(signature=signature, run__group="")
         .select_related("run")
-        .order_by("-run__created_at")[:most]
+        .order_by("-run__created_at")[:500]
     )
     series = {row.pk: row for row in rows}
     figures = MeasurementBlock.objects.filter(series_id__in=series, error="", n__gt=0).values_list(
