@@ -37,11 +37,16 @@ class PendingEntry:
     def store(self, outcome: str) -> None:
         """Writes the entry with this outcome, unless it is already in the database. The database is queried, because a
         rollback may have removed an entry that was written before."""
-        if not self.action or (self.stored and AuditEntry.objects.filter(pk=self.stored).exists()):
+        if not self.action:
             return
-        self.stored = record(
-            self.action, self.object, outcome, user=self.user, account=self.account, address=self.address
-        )
+        # On SQLite, the transaction begins when no other thread writes: another thread of the command may be about to
+        # write the entry.
+        with transaction.atomic():
+            if self.stored and AuditEntry.objects.filter(pk=self.stored).exists():
+                return
+            self.stored = record(
+                self.action, self.object, outcome, user=self.user, account=self.account, address=self.address
+            )
 
 
 _pending: ContextVar[PendingEntry | None] = ContextVar("netmodes_audit", default=None)
@@ -50,12 +55,12 @@ _pending: ContextVar[PendingEntry | None] = ContextVar("netmodes_audit", default
 @contextmanager
 def pending(entry: PendingEntry) -> Iterator[PendingEntry]:
     """Context manager for the execution of a command. Audited functions of the store that are called within it write
-    ``entry`` to the audit trail."""
+    ``entry`` to the audit trail. So do those that still run in threads when the command is cancelled."""
     token = _pending.set(entry)
     try:
         yield entry
-    finally:
         entry.action = ""
+    finally:
         _pending.reset(token)
 
 

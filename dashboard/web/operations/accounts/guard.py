@@ -88,7 +88,7 @@ class AccountMiddleware:
     """Refuses requests that the role of the account does not permit, and records each command in the audit trail.
 
     A store function that is decorated with ``audited`` writes the entry in its own transaction. All other entries are
-    written after the response, with the outcome.
+    written after the response, with the outcome; if the client disconnects before, the outcome is “failed”.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -102,7 +102,12 @@ class AccountMiddleware:
         if request.user.is_authenticated:
             request.role = accounts.role_of(request.user)  # type: ignore[attr-defined]
         with audit.pending(entry):
-            response = self.get_response(request)
+            try:
+                response = self.get_response(request)
+            except BaseException:
+                # CancelledError: the client has disconnected. The command may have taken effect.
+                _store(entry, audit.FAILED)
+                raise
             if request.resolver_match is None and request.method not in SAFE_METHODS and entry.user is not None:
                 _name_hidden(request, entry)
             self._finish(entry, response.status_code)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -12,7 +14,9 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from dashboard.core.operations.roles import RULES, Access, Action, OwnedKind, Role, may
 from dashboard.models import AuditEntry, Experiment
 from dashboard.store import experiments as experiment_store
-from dashboard.store.operations.audit import PendingEntry
+from dashboard.store import machines as machine_store
+from dashboard.store.operations.audit import FAILED, PendingEntry, audited
+from dashboard.web.experiments import machines
 from dashboard.web.operations.accounts.commands import (
     COMMANDS,
     NOT_RECORDED,
@@ -21,9 +25,10 @@ from dashboard.web.operations.accounts.commands import (
     is_participants,
 )
 from dashboard.web.operations.accounts.guard import AccountMiddleware
+from tests.support.polling import eventually
 from tests.support.specs import make_spec
 from tests.web.accounts import account, someone
-from tests.web.asgi_client import Answer, Person, http
+from tests.web.asgi_client import Answer, Person, abandon, http
 from tests.web.http.test_security_walk import FILLED
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -219,3 +224,45 @@ def test_a_command_that_the_audit_trail_cannot_store_is_logged_in_one_sentence(
         "missing from the audit trail: “launch experiment” of owner: Cannot use the database: database or disk is full."
         " The disk of the data folder is full. Free space on it, then try again."
     )
+
+
+async def test_a_command_whose_client_disconnects_leaves_an_entry(monkeypatch: pytest.MonkeyPatch) -> None:
+    ada, identity, began = await someone("ada", INSTRUCTOR), await experiment_of("ada", INSTRUCTOR), asyncio.Event()
+
+    async def hang(_identity: str, *, multicast: bool) -> None:
+        began.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(machines, "try_paths", hang)
+    await abandon("POST", f"/experiments/{identity}/try/", began.is_set, who=ada)
+    assert await entries() == [("ada", "try paths", identity, "failed")]
+
+
+async def test_a_store_function_that_ends_after_its_client_has_disconnected_leaves_one_entry(
+    me: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, ending, failing, store = threading.Event(), threading.Event(), threading.Event(), PendingEntry.store
+
+    @audited
+    def hold(_name: str, *, draining: bool) -> bool:
+        began.set()
+        return ending.wait(20)
+
+    def note_failure(entry: PendingEntry, outcome: str) -> None:
+        if outcome == FAILED:
+            failing.set()
+        store(entry, outcome)
+
+    monkeypatch.setattr(machine_store, "set_draining", hold)
+    monkeypatch.setattr(PendingEntry, "store", note_failure)
+    request = asyncio.create_task(abandon("POST", "/machines/lab2/drain/", began.is_set, who=me))
+    try:
+        await eventually(failing.is_set)
+    finally:
+        ending.set()
+        await request
+
+    async def is_recorded() -> bool:
+        return [entry[:3] for entry in await entries()] == [("owner", "change machine", "lab2 drain")]
+
+    await eventually(is_recorded)
