@@ -26,6 +26,7 @@ from dashboard.core.operations.swarm import (
     require_shown,
     shown_members,
 )
+from dashboard.interrupts import uninterrupted
 from dashboard.lab.machines import requests, swarm
 from dashboard.store import machines
 from dashboard.store.operations import joining
@@ -175,6 +176,7 @@ def _name_in_audit(request: HttpRequest, what: str, names: Sequence[str]) -> Non
     request.audit.object = " ".join((what, *names))  # type: ignore[attr-defined]
 
 
+@_alone()
 async def _change(request: HttpRequest, what: str) -> None:
     """If ``what`` is ``end``, ends the swarm. Otherwise forms it with the machines that the user has selected. Raises
     SwarmRefusedError with a sentence for the user."""
@@ -204,8 +206,7 @@ async def page(request: HttpRequest) -> HttpResponse:
     if what == "form" and not request.POST.get("agreed"):
         return await _page(request, _("Confirm that each of these engines becomes a manager."), 400)
     try:
-        async with _alone():
-            await _change(request, what)
+        await uninterrupted(_change(request, what))  # a browser that disconnects leaves no partial swarm
     except SwarmRefusedError as error:
         return await _page(request, str(error), 409)
     return redirect("/machines/swarm/")

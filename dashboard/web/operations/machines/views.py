@@ -10,6 +10,7 @@ from django.views.decorators.http import require_POST, require_safe
 from dashboard import configuration
 from dashboard.core.operations.machines import address_problem, with_address
 from dashboard.core.operations.roles import Action, may
+from dashboard.interrupts import uninterrupted
 from dashboard.store import machines
 from dashboard.store.operations import join_tokens, joining
 from dashboard.store.operations.revoked_work import end_work
@@ -73,12 +74,7 @@ def _change(name: str, what: str) -> bool:
     return what == "revoke" and joining.revoke(name)
 
 
-@require_POST
-async def change(_request: HttpRequest, name: str, what: str) -> HttpResponse:
-    """Changes a machine. ``what``: drain, undrain (make it available again) or revoke.
-
-    After a revocation, all other machines leave the swarm, because the revoked machine may be a manager of it.
-    """
+async def _change_completely(name: str, what: str) -> HttpResponse:
     if not await to_db_thread(_change, name, what):
         raise Http404(_("This machine does not exist, or the action is unknown."))
     if what == "revoke":
@@ -87,3 +83,13 @@ async def change(_request: HttpRequest, name: str, what: str) -> HttpResponse:
         if not await end_everywhere():
             return redirect("/machines/swarm/")  # that page names the machines that have not left
     return redirect("/machines/")
+
+
+@require_POST
+async def change(_request: HttpRequest, name: str, what: str) -> HttpResponse:
+    """Changes a machine. ``what``: drain, undrain (make it available again) or revoke.
+
+    After a revocation, all other machines leave the swarm, because the revoked machine may be a manager of it. They
+    leave even if the browser disconnects.
+    """
+    return await uninterrupted(_change_completely(name, what))

@@ -25,7 +25,7 @@ from dashboard.web.operations.machines import swarm
 from dashboard.web.service import service
 from tests.core.builders import make_interface, make_loopback, make_state
 from tests.support.polling import others_run
-from tests.web.asgi_client import Answer, Person, http
+from tests.web.asgi_client import Answer, Person, abandon, http
 
 pytestmark = pytest.mark.django_db(transaction=True)
 FORM = (("content-type", "application/x-www-form-urlencoded"),)
@@ -236,6 +236,59 @@ async def test_if_a_machine_is_revoked_the_swarm_ends(labs: Labs, me: Person, mo
     assert [count for _machine, count in labs.left] == [1, 1, 1], "one after the other"
 
 
+def _hold_until_disconnected(labs: Labs, monkeypatch: pytest.MonkeyPatch, name: str) -> Callable[[], bool]:
+    """Makes calls of the function ``name`` last until the browser has disconnected. Returns the condition for
+    ``abandon``."""
+    called, disconnected = asyncio.Event(), asyncio.Event()
+
+    async def ask_on(machine: str, host: str, function: Callable[..., Any], *args: Any) -> Any:
+        if function.__name__ == name:
+            called.set()
+            await disconnected.wait()
+            for _ in range(50):  # Django cancels several tasks, one after the other
+                await others_run()
+        return await labs.ask_on(machine, host, function, *args)
+
+    def is_called() -> bool:
+        if called.is_set():
+            disconnected.set()
+        return called.is_set()
+
+    monkeypatch.setattr(service, "ask_on", ask_on)
+    return is_called
+
+
+@database_sync_to_async
+def _entered() -> set[str]:
+    return {record.name for record in machines.list_machines() if record.swarm_since}
+
+
+async def test_if_the_browser_disconnects_the_swarm_is_still_formed_and_ended(
+    labs: Labs, me: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("lab1", "lab2"):
+        await database_sync_to_async(machines.register)(name, {}, MachineFacts())
+    fields = {"what": "form", "agreed": "yes", "machine": ["lab1", "lab2"]}
+    until = _hold_until_disconnected(labs, monkeypatch, "join_swarm")
+    await abandon("POST", PAGE, until, who=me, headers=FORM, body=urlencode(fields, doseq=True).encode())
+    assert (labs.members, labs.stored) == (["lab1", "lab2"], [("lab1", 2), ("lab2", 2)])
+    assert await _entered() == {"lab1", "lab2"}
+    until = _hold_until_disconnected(labs, monkeypatch, "leave_swarm")
+    await abandon("POST", PAGE, until, who=me, headers=FORM, body=b"what=end")
+    assert (labs.members, await _entered()) == ([], set())
+
+
+async def test_if_the_browser_disconnects_after_a_revocation_all_machines_still_leave_the_swarm(
+    labs: Labs, me: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labs.members = ["lab1", "lab2"]
+    await database_sync_to_async(machines.register)("lab3", {}, MachineFacts())
+    monkeypatch.setattr("dashboard.store.operations.machine_roles.close", lambda machine: None)
+    until = _hold_until_disconnected(labs, monkeypatch, "leave_swarm")
+    await abandon("POST", "/machines/lab3/revoke/", until, who=me, headers=FORM)
+    assert labs.members == []
+
+
 async def test_if_a_machine_is_revoked_a_foreign_swarm_is_no_problem(
     labs: Labs, me: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -252,8 +305,7 @@ async def test_machines_that_have_not_left_the_swarm_of_a_revoked_one_are_named(
     for name in ("lab1", "lab2", "lab3", "lab9"):
         await database_sync_to_async(machines.register)(name, {}, MachineFacts())
     assert (await form(me, "lab1", "lab2")).status == 302
-    records = await database_sync_to_async(machines.list_machines)()
-    assert {record.name for record in records if record.swarm_since} == {"lab1", "lab2"}
+    assert await _entered() == {"lab1", "lab2"}
     labs.absent = {"lab2", "lab3"}
     monkeypatch.setattr("dashboard.store.operations.machine_roles.close", lambda machine: None)
     answer = await http("POST", "/machines/lab9/revoke/", who=me, headers=FORM, body=b"", token=True)
