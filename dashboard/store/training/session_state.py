@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from operator import attrgetter
 
 from django.db.models import Count, Q
+from django.utils.translation import gettext as _
 
 from dashboard.core.training.host_plan import HostStage, shown_state
 from dashboard.core.training.messages import ParticipantState, SessionMessage, SessionState
@@ -59,16 +60,15 @@ def mark_opened(row: TrainingSession, participant: str, step: str, now: float) -
 
 def add_message(
     session: str, participant: str | None, step: str, text: str, now: float, *, from_instructor: bool
-) -> bool:
+) -> None:
     """Stores a question of a participant, or a message from the instructor. ``participant`` is the id of the
-    participant who asks or is addressed; None for a hint to all. Returns False if ``MAX_MESSAGES`` messages are already
-    stored for this participant (or for all)."""
+    participant who asks or is addressed; None for a hint to all. Raises ValueError with a sentence for the user if
+    ``MAX_MESSAGES`` messages are already stored for this participant (or for all)."""
     if Message.objects.filter(session_id=session, participant_id=participant).count() >= MAX_MESSAGES:
-        return False
+        raise ValueError(_("Cannot send the message: at most %(count)d messages are stored.") % {"count": MAX_MESSAGES})
     Message.objects.create(
         session_id=session, participant_id=participant, step=step, at=now, from_instructor=from_instructor, text=text
     )
-    return True
 
 
 def _message(row: Message) -> SessionMessage:

@@ -88,11 +88,12 @@ async def hand(request: HttpRequest, row: TrainingSession, participant: Particip
         if up and request.POST.get("text", "").strip():
             try:
                 text = parse_text(request.POST["text"])
+                await to_db_thread(
+                    session_state.add_message, row.id, participant.id, step, text, now, from_instructor=False
+                )
             except ValueError as error:
+                hub.tell(row.id, participant.id)  # the hand is raised
                 return HttpResponse(f"{error}\n", status=400, content_type="text/plain; charset=utf-8")
-            await to_db_thread(
-                session_state.add_message, row.id, participant.id, step, text, now, from_instructor=False
-            )
         hub.tell(row.id, participant.id)
     return await _back(request, row)
 

@@ -163,7 +163,8 @@ def test_messages_reach_their_participants_and_are_bounded(monkeypatch: pytest.M
     assert [one.text for one in session_state.messages_of(row.id, ada.id)] == ["why?", "because", "break"]
     assert [one.text for one in session_state.messages_of(row.id, bob.id)] == ["break"]
     monkeypatch.setattr(session_state, "MAX_MESSAGES", 2)
-    assert not session_state.add_message(row.id, ada.id, "", "again", NOW, from_instructor=False)
+    with pytest.raises(ValueError, match="at most 2 messages are stored"):
+        session_state.add_message(row.id, ada.id, "", "again", NOW, from_instructor=False)
     state = session_state.participant_state(row.id, bob.id)
     assert state is not None
     assert (state.name, state.hand, len(state.messages)) == ("Bob", False, 1)

@@ -12,6 +12,7 @@ from dashboard.core.training.capacity import Capacity
 from dashboard.models import Experiment
 from dashboard.store import experiments as experiment_store
 from dashboard.store import measurements as measurement_store
+from dashboard.store.training import session_state
 from dashboard.web.http.addresses import own_addresses
 from dashboard.web.training import views
 from dashboard.web.training.console.pages import SHOWN_EXPERIMENTS
@@ -100,6 +101,21 @@ async def test_invalid_commands_are_refused_with_a_sentence(sessions: TwoSession
     assert closed.index("<summary>Delete the session</summary>") < closed.index('console/delete/"')
     assert (await post(f"{steer}/step/", sessions.owner, by="next")).status == 409
     assert (await post(f"/sessions/{sessions.row.id}/console/delete/", sessions.owner))["location"] == "/sessions/"
+
+
+async def test_a_message_that_is_not_stored_is_refused_with_the_reason(
+    sessions: TwoSessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_state, "MAX_MESSAGES", 0)
+    home = f"/sessions/{sessions.row.id}/"
+    for path, who in (
+        (f"{home}console/steer/say/", sessions.owner),
+        (f"{home}console/seats/{sessions.ada_id}/say/", sessions.owner),
+        (f"{home}hand/", sessions.ada),
+    ):
+        answer = await post(path, who, text="Why?", up="yes")
+        assert (answer.status, "at most 0 messages are stored" in answer.text) == (400, True), path
+    assert 'data-need="hand"' in (await get(f"{home}console/", sessions.owner)).text
 
 
 @pytest.mark.parametrize(("isolated", "sentence"), [(True, "is an ordinary user of"), (False, "is root on")])

@@ -130,9 +130,8 @@ async def _say(command: Command) -> bool:
     row, text = command.row, parse_text(command.text("text"))
     if row.closed_at:
         return False
-    return await to_db_thread(
-        session_state.add_message, row.id, None, row.step, text, command.now, from_instructor=True
-    )
+    await to_db_thread(session_state.add_message, row.id, None, row.step, text, command.now, from_instructor=True)
+    return True
 
 
 async def _extend(command: Command) -> bool:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from dashboard.core.machines.placement import MachineOffer
 from dashboard.core.operations.machines import SERVER
@@ -13,6 +14,7 @@ from dashboard.store.training import host_placement, participants
 from dashboard.web.http.database import to_db_thread
 from dashboard.web.service import service
 from dashboard.web.training.hosts.host_requests import machine_offers
+from dashboard.web.training.hub import hub
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ async def machines_of(row: TrainingSession) -> tuple[MachineOfSession, ...]:
 async def move(row: TrainingSession, machine: str) -> bool:
     """Moves the session's hosts from a machine to others. Returns False if the session is over.
 
-    Raises ValueError with a sentence for the user if no host can be moved.
+    Raises ValueError with a sentence for the user if not all hosts can be moved. The others have then been moved.
     """
     if row.closed_at:
         return False
@@ -73,6 +75,14 @@ async def move(row: TrainingSession, machine: str) -> bool:
     if not offers:
         raise ValueError(_("No other machine has joined this installation."))
     name = "" if machine == SERVER else machine
-    await to_db_thread(host_placement.move, row.id, row.owner_id, shared_clock(), name, offers)
+    moved = await to_db_thread(host_placement.move, row.id, row.owner_id, shared_clock(), name, offers)
     service.wake()
+    if moved.refused:
+        hub.tell(row.id)
+        text = ngettext(
+            "%(count)d host was moved. The others stay on %(machine)s: %(reason)s",
+            "%(count)d hosts were moved. The others stay on %(machine)s: %(reason)s",
+            moved.count,
+        )
+        raise ValueError(text % {"count": moved.count, "machine": machine, "reason": moved.refused})
     return True

@@ -85,6 +85,16 @@ async def test_the_console_moves_the_hosts_of_a_machine_that_is_gone(session: Cl
     assert (entry.object, entry.outcome) == (f"{session.row.id} move", "done")
 
 
+async def test_a_move_of_only_some_hosts_states_why_the_others_stay(session: Class) -> None:
+    await database_sync_to_async(GroupHost.objects.update)(machine="attic")
+    await database_sync_to_async(machines.set_draining)("barn", draining=True)
+    session.there.gone.add("attic")
+    answer = await post(f"{session.console}steer/move/", session.owner, machine="attic")
+    assert answer.status == 400
+    assert "1 host was moved. The others stay on attic: All 2 machines are full" in answer.text
+    assert await placed(session.row) == {"1": ("cellar", "queued"), "2": ("attic", "ready")}
+
+
 async def test_a_move_that_is_not_needed_or_not_allowed_is_refused(session: Class) -> None:
     move = f"{session.console}steer/move/"
     refused = await post(move, session.owner, machine="attic")
