@@ -4,6 +4,8 @@ import codecs
 import errno
 import io
 import os
+import select
+import signal
 import sys
 from argparse import ArgumentParser
 from collections.abc import Callable, Coroutine
@@ -45,6 +47,21 @@ def _replace_unencodable(error: UnicodeError) -> tuple[str, int]:
 codecs.register_error("netmodes.ascii", _replace_unencodable)
 
 
+def _leave_closed_pipes() -> bool:
+    """Redirects stdout and stderr to /dev/null if the program that reads them has ended, because Python writes the rest
+    of their buffers when it exits. Returns False if neither is such a pipe."""
+    poll = select.poll()
+    for stream in (1, 2):
+        poll.register(stream, 0)  # POLLERR, which pipe(7) has without a reader, is always reported
+    closed = [stream for stream, events in poll.poll(0) if events & select.POLLERR]
+    if closed:
+        null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+        for stream in closed:
+            os.dup2(null, stream)
+        os.close(null)
+    return bool(closed)
+
+
 class NetmodesCommand(BaseCommand):
     """The base class of a command. Exit codes: 0 success, 1 failure, 2 wrong usage, 128 plus N after signal N."""
 
@@ -66,8 +83,8 @@ class NetmodesCommand(BaseCommand):
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         """Runs the command. If a signal ends it, only a sentence is printed. If an expected error ends it and the user
-        typed the command, only the error's message is printed. If code called the command, or with ``--traceback``, the
-        error propagates."""
+        typed the command, only the error's message is printed; nothing if the program that reads its output has ended.
+        If code called the command, or with ``--traceback``, the error propagates."""
         interrupts.raise_interrupts()
         if options.get("privileged_hosts"):
             os.environ[VARIABLE] = Runtime.PRIVILEGED
@@ -75,7 +92,8 @@ class NetmodesCommand(BaseCommand):
             if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower() != "utf-8":
                 stream.reconfigure(errors="netmodes.ascii")
         try:
-            return super().execute(*args, **options)
+            result = super().execute(*args, **options)
+            self.stdout.flush()
         except interrupts.Interrupted as interrupted:
             interrupts.ignore()
             self.say(interrupts.SENTENCE)
@@ -85,12 +103,17 @@ class NetmodesCommand(BaseCommand):
                 raise
             self.say(str(error))
             raise SystemExit(error.returncode if isinstance(error, CommandError) else FAILED) from None
+        except BrokenPipeError:
+            if not self._is_on_command_line(options) or not _leave_closed_pipes():
+                raise
+            raise SystemExit(128 + signal.SIGPIPE) from None
         except (DatabaseError, OSError) as error:
             full = isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
             if not self._is_on_command_line(options) or not (full or isinstance(error, DatabaseError)):
                 raise
             self.say(describe_database_error(str(error)))
             raise SystemExit(FAILED) from None
+        return result
 
     def _is_on_command_line(self, options: dict[str, Any]) -> bool:
         """Whether the user typed the command, and did not ask for tracebacks with ``--traceback``."""

@@ -151,19 +151,21 @@ class Terminal:
         """Runs a command to its end, in a process that has its imports before it starts."""
         return command_server().run(arguments, self.environment)
 
-    def run_from_the_start(self, *arguments: str) -> Done:
-        """Runs a command to its end in a new process, as a user does."""
+    def run_from_the_start(self, *arguments: str, stdout: int = subprocess.PIPE) -> Done:
+        """Runs a command to its end in a new process, as a user does. Its output is in the result, unless ``stdout`` is
+        another descriptor."""
         done = subprocess.run(
             self._command(*arguments),
             env=self.environment,
             cwd=ROOT,
-            capture_output=True,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
             text=True,
             check=False,
             timeout=LONG_S,
             stdin=subprocess.DEVNULL,
         )
-        return Done(done.returncode, done.stdout, done.stderr)
+        return Done(done.returncode, done.stdout or "", done.stderr)
 
     def start(self, *arguments: str) -> Running:
         """Starts a command."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 
 import pytest
 
 from dashboard.store.operations import audit
-from tests.support.terminal import run_here
+from tests.support.terminal import Terminal, run_here
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -30,3 +32,15 @@ def test_entries_are_filtered_and_printed_as_documents(capsys: pytest.CaptureFix
     assert run_here(capsys, "audit", "--outcome", "refused", "--csv").out.count("\n") == 2
     assert run_here(capsys, "audit", "--limit", "1").out.count("\n") == 1
     assert run_here(capsys, "audit", "--account", "nobody").out == ""
+
+
+@pytest.mark.parametrize("form", ["--json", "--csv"])
+def test_the_command_ends_quietly_if_the_reader_of_its_output_has_ended(nowhere: Terminal, form: str) -> None:
+    nowhere.environment.pop("PYTHONUNBUFFERED", None)
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        done = nowhere.run_from_the_start("audit", form, stdout=write)
+    finally:
+        os.close(write)
+    assert (done.code, done.err) == (128 + signal.SIGPIPE, "")
