@@ -11,10 +11,11 @@ from channels.db import database_sync_to_async
 from django.db import OperationalError
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.operations.roles import RULES, Access, Action, OwnedKind, Role, may
 from dashboard.models import AuditEntry, Experiment
 from dashboard.store import experiments as experiment_store
-from dashboard.store import machines as machine_store
+from dashboard.store import parts
 from dashboard.store.operations.audit import FAILED, PendingEntry, audited
 from dashboard.web.experiments import machines
 from dashboard.web.operations.accounts.commands import (
@@ -239,12 +240,13 @@ async def test_a_command_whose_client_disconnects_leaves_an_entry(monkeypatch: p
 
 
 async def test_a_store_function_that_ends_after_its_client_has_disconnected_leaves_one_entry(
-    me: Person, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    ada, identity = await someone("ada", INSTRUCTOR), await experiment_of("ada", INSTRUCTOR)
     began, ending, failing, store = threading.Event(), threading.Event(), threading.Event(), PendingEntry.store
 
     @audited
-    def hold(_name: str, *, draining: bool) -> bool:
+    def hold(_identity: str, _wanted: Wanted, **_options: bool) -> bool:
         began.set()
         return ending.wait(20)
 
@@ -253,9 +255,9 @@ async def test_a_store_function_that_ends_after_its_client_has_disconnected_leav
             failing.set()
         store(entry, outcome)
 
-    monkeypatch.setattr(machine_store, "set_draining", hold)
+    monkeypatch.setattr(parts, "set_wanted", hold)
     monkeypatch.setattr(PendingEntry, "store", note_failure)
-    request = asyncio.create_task(abandon("POST", "/machines/lab2/drain/", began.is_set, who=me))
+    request = asyncio.create_task(abandon("POST", f"/experiments/{identity}/again/", began.is_set, who=ada))
     try:
         await eventually(failing.is_set)
     finally:
@@ -263,6 +265,6 @@ async def test_a_store_function_that_ends_after_its_client_has_disconnected_leav
         await request
 
     async def is_recorded() -> bool:
-        return [entry[:3] for entry in await entries()] == [("owner", "change machine", "lab2 drain")]
+        return [entry[:3] for entry in await entries()] == [("ada", "launch experiment again", identity)]
 
     await eventually(is_recorded)
