@@ -204,9 +204,11 @@ class WatchPool:
             await shared.close()
 
     async def resync(self, inode: int) -> None:
-        """Reads a watched namespace again, for example to verify a cleanup. Does not read the firewall's rules."""
+        """Reads a watched namespace again, for example to verify a cleanup."""
         if (shared := self._shared.get(inode)) is not None:
             await shared.watch.resync()
+            if shared.firewall is not None:
+                await shared.firewall.refresh()
 
     async def close(self) -> None:
         """Closes all watches."""
