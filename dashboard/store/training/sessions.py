@@ -1,5 +1,6 @@
 """Training sessions: creates, finds, changes, closes and deletes them. Every function is one short transaction."""
 
+import math
 import secrets
 from dataclasses import asdict, replace
 
@@ -202,10 +203,17 @@ def close(session: str, owner: int, now: float) -> bool:
 
 @audited
 def extend(session: str, owner: int, now: float, hours: int) -> bool:
-    """Sets the end of an open session to ``hours`` hours after ``now``. Returns False if the session is not open or
-    does not belong to ``owner``."""
-    rows = TrainingSession.objects.filter(pk=session, owner_id=owner, closed_at=0.0)
-    return bool(rows.update(expires_at=now + hours * 3600))
+    """Sets the end of an open session to ``hours`` hours after ``now``. Hosts may run until then, also those that run
+    already. Returns False if the session is not open or does not belong to ``owner``."""
+    end = now + hours * 3600
+    with transaction.atomic():
+        row = TrainingSession.objects.select_for_update().filter(pk=session, owner_id=owner, closed_at=0.0).first()
+        if row is None:
+            return False
+        row.expires_at = end
+        row.ttl_s = max(row.ttl_s, math.ceil(end - row.created_at))  # no host started before the session was created
+        row.save(update_fields=["expires_at", "ttl_s"])
+    return True
 
 
 @audited

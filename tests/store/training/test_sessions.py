@@ -7,12 +7,13 @@ from django.contrib.auth.models import AnonymousUser, User
 
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.operations.roles import Role
+from dashboard.core.training.host_plan import ActionKind, HostStage, ObservedHost, plan_actions
 from dashboard.core.training.join_codes import digest_of, parse_code
 from dashboard.core.training.pacing import Pace
 from dashboard.models import Account, GroupHost, Participant, SessionEvent, TrainingSession, WorkshopProgress
 from dashboard.store import experiments as experiment_store
 from dashboard.store import workshops as workshop_store
-from dashboard.store.training import session_state
+from dashboard.store.training import hosts, session_state
 from dashboard.store.training import sessions as training_sessions
 from tests.lab.training_builders import NOW, again, instructor, participant, session, workshop
 from tests.support.specs import make_spec
@@ -111,6 +112,20 @@ def test_a_closed_session_cannot_be_changed_and_its_hosts_are_stopped() -> None:
     assert not training_sessions.go_to(row.id, me, NOW, "launch")
     assert again(row).closed_at == NOW + 5
     assert GroupHost.objects.get().wanted == "stopped"
+
+
+def test_a_host_of_an_extended_session_runs_until_the_new_end() -> None:
+    row, me = session(hosts="person", hours=1), instructor()
+    end = NOW + 1800 + 2 * 3600
+    GroupHost.objects.create(group="a", session=row, state=HostStage.READY, host="h1", used_at=end)
+    assert training_sessions.extend(row.id, me, NOW + 1800, 2)
+    observed = {"h1": ObservedHost(running=True, started=NOW)}
+
+    def actions(now: float) -> list[ActionKind]:
+        return [one.kind for one in plan_actions(hosts.load_all(now), observed, (), {}, now, capacity=1, slots=1)]
+
+    assert actions(NOW + 3601) == actions(end - 1) == []
+    assert actions(end) == [ActionKind.STOP]
 
 
 def test_deleting_a_session_deletes_its_participants_and_their_progress() -> None:
