@@ -199,9 +199,9 @@ def _with_daemon(host: PrivateHost) -> PrivateHost:
 async def adopt(data_dir: Path) -> tuple[PrivateHost, ...]:
     """Returns the hosts that still run, and removes leftovers of ended hosts. Keeps hosts that another process is
     starting. Also keeps hosts of LANs and training sessions, because the server starts them again."""
-    kept = {host.folder for host in (*list_hosts(data_dir), *_started_again(data_dir))}
     for folder in records.folders(data_dir):
-        if folder not in kept and not records.is_starting(folder):
+        # Decided for each folder when it is reached: a removal takes seconds, and a host may become ready meanwhile.
+        if not records.is_starting(folder) and _used_host(folder) is None:
             await remove(folder)
     return list_hosts(data_dir)
 
@@ -233,14 +233,18 @@ async def end_engine(host: PrivateHost) -> None:
 
 async def stop_all(data_dir: Path) -> None:
     """Stops every private host of this data folder, and removes leftovers of hosts that have ended."""
-    hosts = (*list_hosts(data_dir), *_started_again(data_dir))
-    await asyncio.gather(*(stop(host) for host in {host.folder: host for host in hosts}.values()))
+    await asyncio.gather(*map(stop, filter(None, map(_used_host, records.folders(data_dir)))))
     await adopt(data_dir)
 
 
-def _started_again(data_dir: Path) -> tuple[PrivateHost, ...]:
-    """Returns the hosts that the server starts again after they have ended: those of training sessions and LANs."""
-    return (*records.group_hosts(data_dir), *records.lan_hosts(data_dir))
+def _used_host(folder: Path) -> PrivateHost | None:
+    """Returns the host of this folder if it is ready and runs, or if the server starts it again after it has ended:
+    those of training sessions and LANs that have ever been ready."""
+    host = records.read_host(folder)
+    if host is None or (host.netns and host.is_running()):
+        return host
+    is_started_again = bool(host.group or host.lan.name) and records.has_been_ready(records.read(folder))
+    return host if is_started_again else None
 
 
 async def remove(folder: Path) -> None:

@@ -134,7 +134,7 @@ def note_starter(host: PrivateHost, template: str | None = None) -> None:
     starter = {"pid": os.getpid(), "ticks": start_ticks(os.getpid())}
     more = {} if template is None else {"template": template}
     record = read(host.folder)
-    record |= {"has_been_ready": _has_been_ready(record)}
+    record |= {"has_been_ready": has_been_ready(record)}
     record |= {"id": host.id, "pid": 0, "starter": starter, "ready": False}
     write(host.folder, record | {"group": host.group, "owner": host.owner} | more)
 
@@ -145,11 +145,11 @@ def remember(host: PrivateHost, *, ready: bool) -> None:
     record |= {"pid": host.pid, "ticks": host.ticks, "netns": host.netns, "socket": host.socket}
     record |= {"owner": host.owner, "launcher": host.launcher, "neighbour": host.neighbour, "lan": asdict(host.lan)}
     record |= {"limits": None if host.limits is None else asdict(host.limits)}
-    record |= {"has_been_ready": ready or _has_been_ready(record)}
+    record |= {"has_been_ready": ready or has_been_ready(record)}
     write(host.folder, record | {"started": host.started, "group": host.group, "ready": ready})
 
 
-def _has_been_ready(record: dict[str, Any]) -> bool:
+def has_been_ready(record: dict[str, Any]) -> bool:
     """Returns whether the host was ever ready. Records of earlier versions tell only whether it is ``ready`` now."""
     return bool(record.get("has_been_ready", record.get("ready")))
 
@@ -221,7 +221,7 @@ def lan_hosts(data_dir: Path) -> tuple[PrivateHost, ...]:
 
 
 def _used_hosts(data_dir: Path) -> list[PrivateHost]:
-    return [host for folder in folders(data_dir) if _has_been_ready(read(folder)) and (host := read_host(folder))]
+    return [host for folder in folders(data_dir) if has_been_ready(read(folder)) and (host := read_host(folder))]
 
 
 def left_running(host: PrivateHost) -> tuple[str, ...]:

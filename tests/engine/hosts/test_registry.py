@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.core.training.capacity import HostLimits
+from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts import registry as records
 from dashboard.engine.hosts.cleanup import start_ticks
 from dashboard.engine.hosts.registry import LanPlace, PrivateHost
@@ -85,6 +86,25 @@ def test_a_host_is_starting_while_its_starter_runs(tmp_path: Path) -> None:
         assert records.is_starting(host.folder) is expected
     records.remember(host, ready=True)
     assert not records.is_starting(host.folder)
+
+
+async def test_a_host_that_becomes_ready_while_leftovers_are_removed_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended, starting = host_in(tmp_path, "a", ticks=1), host_in(tmp_path, "b", netns=0)
+    records.remember(ended, ready=True)
+    records.note_starter(starting)
+    records.remember(starting, ready=False)
+    removed: list[Path] = []
+    ready = replace(starting, netns=7)
+
+    async def remove(folder: Path) -> None:
+        removed.append(folder)
+        records.remember(ready, ready=True)
+
+    monkeypatch.setattr(private_host, "remove", remove)
+    assert await private_host.adopt(tmp_path) == (ready,)
+    assert removed == [ended.folder]
 
 
 def test_a_host_that_starts_again_keeps_its_record_but_is_not_ready(tmp_path: Path) -> None:
