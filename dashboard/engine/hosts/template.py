@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import logging
 import shutil
 import tempfile
 import threading
@@ -25,8 +26,11 @@ from dashboard.engine.hosts.runtimes import suitable_runtime
 from dashboard.engine.images import ensure_image
 from dashboard.engine.lab_image import recipe
 
+log = logging.getLogger(__name__)
 IMAGES = ("netmodes-lab:1", "nginx")
 LAYERS = "overlay2"
+#: The names of folders with unfinished templates begin with this.
+UNFINISHED = "host-template-new-"
 #: Files that must differ between engines or describe the engine that prepared the template.
 NOT_SHARED = ("engine-id", "network", "containers", "volumes", "tmp", "runtimes", "swarm", "plugins")
 _IMAGE_LOCK = threading.Lock()
@@ -60,7 +64,7 @@ class HostTemplate:
         image = self.folder.with_suffix(".disk")
         with _IMAGE_LOCK:
             if not image.exists() or image.stat().st_size != megabytes << 20:
-                with tempfile.TemporaryDirectory(prefix="host-template-new-", dir=self.folder.parent) as place:
+                with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=self.folder.parent) as place:
                     data, new = Path(place, "data"), Path(place, "disk")
                     self.copy_to(data)
                     disk.make(data, new, megabytes)
@@ -75,11 +79,13 @@ class HostTemplate:
 
 async def host_template(data_dir: Path) -> HostTemplate:
     """Returns the template for the current lab image and engine. If it is missing, creates it, which takes a few
-    seconds, and removes templates that no host uses. Do not call it concurrently.
+    seconds, and removes templates that no host uses. Do not call it concurrently, and only with the lock of the data
+    folder (``LabLock``), because it ends the preparation of other processes.
 
     Raises PrivateHostError or EngineError if the template cannot be created.
     """
     folder = await asyncio.to_thread(_place, data_dir)
+    await _remove_unfinished(folder.parent)
     template = await asyncio.to_thread(_read, folder)
     if template is None:
         await _make(data_dir, folder)
@@ -102,8 +108,23 @@ def _read(folder: Path) -> HostTemplate | None:
     return HostTemplate(folder, tuple(found)) if found else None
 
 
+async def _remove_unfinished(cache: Path) -> None:
+    """Removes templates that servers were creating when they were killed, and the hosts that they had started for
+    that. No other command finds these hosts, because they are not in the data folder's ``hosts``."""
+    for left in await asyncio.to_thread(_unfinished, cache):
+        try:
+            await private_host.stop_all(left)
+            await asyncio.to_thread(shutil.rmtree, left)
+        except OSError as error:
+            log.warning("the unfinished template of private hosts in %s cannot be removed: %s", left, error)
+
+
+def _unfinished(cache: Path) -> list[Path]:
+    return list(cache.glob(f"{UNFINISHED}*"))
+
+
 async def _make(data_dir: Path, folder: Path) -> None:
-    with tempfile.TemporaryDirectory(prefix="host-template-new-", dir=folder.parent) as place:
+    with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=folder.parent) as place:
         host = await private_host.start(Path(place), daemon={"storage-driver": "overlay2"}, is_disk_limited=False)
         try:
             async with DockerEngine(host.endpoint, timeout_s=60) as engine:
@@ -128,7 +149,7 @@ def _finish(host: PrivateHost, folder: Path) -> None:
 def _prune(data_dir: Path, keep: Path) -> None:
     used = {str(read(folder).get("template", "")) for folder in folders(data_dir)}
     for old in keep.parent.glob("host-template-*"):
-        if old.suffix or old == keep or str(old) in used or old.name.startswith("host-template-new-"):
+        if old.suffix or old == keep or str(old) in used or old.name.startswith(UNFINISHED):
             continue
         old.with_suffix(".disk").unlink(missing_ok=True)
         shutil.rmtree(old, ignore_errors=True)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import signal
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,8 @@ import pytest
 
 from dashboard.core.training.capacity import HostLimits
 from dashboard.engine.hosts import disk, preparation, private_host
+from dashboard.engine.hosts import template as host_templates
+from dashboard.engine.hosts.cleanup import MARKER
 from dashboard.engine.hosts.private_host import PrivateHost
 from dashboard.engine.hosts.runtimes import Runtime
 from dashboard.engine.hosts.template import HostTemplate, host_template
@@ -94,6 +98,24 @@ def test_the_disk_of_the_template_is_created_once_for_each_size(tmp_path: Path) 
         return (data / "kept").read_text(), list((data / template.layers[0]).iterdir())
 
     assert disk.on_disk(second, data, read) == ("copied", [])
+
+
+def test_a_host_on_which_a_killed_server_prepared_the_template_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finished, left = tmp_path / "cache" / "host-template-1", tmp_path / "cache" / "host-template-new-1"
+    (finished / "overlay2/1/diff").mkdir(parents=True)
+    identity = secrets.token_hex(6)
+    (left / "hosts" / identity).mkdir(parents=True)
+    monkeypatch.setattr(host_templates, "_place", lambda _data_dir: finished)
+    engine = subprocess.Popen(["sleep", "60"], env={MARKER: f"netmodes-{identity}"}, start_new_session=True)
+    try:
+        assert asyncio.run(host_template(tmp_path)).folder == finished
+        assert engine.wait(5) in {-signal.SIGKILL, 0}, "0: its status has been collected already"
+    finally:
+        engine.kill()
+        engine.wait()
+    assert list(finished.parent.iterdir()) == [finished]
 
 
 def test_the_image_is_on_the_disk_once(pair: Pair) -> None:
