@@ -167,7 +167,8 @@ def mounts_below(folders: list[Path]) -> list[str]:
 
 def remove_everything(name: str, folders: list[Path]) -> None:
     """Kills all processes of the host ``name``, then removes its cgroups, the mounts below ``folders``, and the folders
-    themselves. Releases the host's range of user and group ids. Raises OSError if something remains."""
+    themselves. Releases the host's range of user and group ids. Another process may do the same at the same time.
+    Raises OSError if something remains."""
     kill_everything(name)
     remove_cgroups(name)
     # The host's mounts are in its own namespace and end with it; this is for machines that share mounts.
@@ -176,8 +177,13 @@ def remove_everything(name: str, folders: list[Path]) -> None:
     for folder in folders:
         if folder.exists():
             disk.wait_until_detached(folder / disk.NAME)
-            shutil.rmtree(folder)
+            shutil.rmtree(folder, onexc=_raise_unless_gone)
         id_ranges.release(folder)
+
+
+def _raise_unless_gone(_function: object, _path: str, error: BaseException) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def remove_foreign(folder: Path, kept: str) -> None:

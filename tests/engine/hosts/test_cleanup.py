@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.engine.hosts import cleanup as host_cleanup
+from dashboard.engine.hosts import disk
 from dashboard.engine.hosts.cleanup import (
     MARKER,
     engine_processes,
@@ -74,6 +76,16 @@ def test_files_of_a_host_that_never_ran_are_removed(tmp_path: Path) -> None:
     folder = tmp_path / "left"
     (folder / "deep").mkdir(parents=True)
     host_cleanup.remove_everything("netmodes-never", [folder, tmp_path / "none"])
+    assert not folder.exists()
+
+
+def test_a_host_that_another_process_removes_at_the_same_time_is_removed_without_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "left"
+    (folder / "deep").mkdir(parents=True)
+    monkeypatch.setattr(disk, "wait_until_detached", lambda _image: shutil.rmtree(folder))
+    host_cleanup.remove_everything("netmodes-never", [folder])
     assert not folder.exists()
 
 
