@@ -8,12 +8,14 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from django.db import InterfaceError, OperationalError
 from django.db.models import Count, Max, Min, Sum
 from django.db.models.functions import Length
 
 from dashboard.core.terminal.ansi_text import plain_text, width_after
 from dashboard.core.terminal.limits import RECORD_BYTES, RECORD_PIECES, refuse_terminal
 from dashboard.core.training.session import HostsFor
+from dashboard.interrupts import uninterrupted
 from dashboard.models import Participant, TerminalRecord
 from dashboard.store.database import DatabaseThread
 from dashboard.store.training.hosts import is_over
@@ -135,10 +137,11 @@ class Recorder:
     async def _flush_later(self) -> None:
         while self._buffers:
             await asyncio.sleep(FLUSH_S)
-            await self.flush()
+            await uninterrupted(self.flush())
 
     async def flush(self) -> None:
-        """Stores the buffered output."""
+        """Stores the buffered output. Output that cannot be stored because the database is locked or unavailable
+        remains in its buffer."""
         buffers, self._buffers = self._buffers, defaultdict(bytearray)
         for (participant, step), data in buffers.items():
             if not data:
@@ -146,6 +149,9 @@ class Recorder:
             try:
                 if not await self._database.run(store, participant, step, self._clock(), bytes(data)):
                     self._full.add((participant, step))
+            except (OperationalError, InterfaceError) as error:
+                log.warning("output of a terminal cannot be stored now: %s", error)
+                self._buffers[participant, step] = data + self._buffers[participant, step]
             except Exception:
                 log.exception("output of a terminal could not be stored")
 

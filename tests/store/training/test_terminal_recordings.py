@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import threading
+from typing import Any
 
 import pytest
+from django.db import OperationalError
 
 from dashboard.core.terminal.limits import RECORD_BYTES
 from dashboard.core.training.session import HostsFor
@@ -13,6 +17,7 @@ from dashboard.store.database import DatabaseThread
 from dashboard.store.training import participants, terminal_recordings
 from dashboard.store.training.terminal_recordings import Recorder, lines_of, pieces_of, recordings, refusals, store
 from tests.lab.training_builders import NOW, participant, session
+from tests.support.polling import eventually, others_run
 
 
 @pytest.mark.django_db
@@ -82,4 +87,52 @@ async def test_output_is_buffered_and_stored(monkeypatch: pytest.MonkeyPatch) ->
     await recorder.close()
     recorder.add(ada, "launch", b"y")
     assert not recorder._buffers.get((ada, "launch")), "a full recording is not buffered"
+    database.close()
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_stop_while_output_is_stored_loses_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(terminal_recordings, "FLUSH_S", 0.0)
+    database = DatabaseThread()
+    ada = (await database.run(participant, await database.run(session)))[0].id
+    began, released = threading.Event(), threading.Event()
+
+    def store_slowly(*piece: Any) -> bool:
+        began.set()
+        released.wait(20)
+        return store(*piece)
+
+    monkeypatch.setattr(terminal_recordings, "store", store_slowly)
+    recorder = Recorder(database, lambda: NOW)
+    recorder.add(ada, "launch", b"a")
+    recorder.add(ada, "next", b"b")
+    await eventually(began.is_set)
+    closing = asyncio.create_task(recorder.close())
+    await others_run()
+    released.set()
+    await closing
+    assert [(one.step, one.pieces) for one in await database.run(recordings, ada)] == [("launch", 1), ("next", 1)]
+    database.close()
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_output_is_kept_until_the_database_stores_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(terminal_recordings, "FLUSH_S", 0.0)
+    database, loop = DatabaseThread(), asyncio.get_running_loop()
+    ada = (await database.run(participant, await database.run(session)))[0].id
+    recorder = Recorder(database, lambda: NOW)
+    attempts = []
+
+    def store_second_time(*piece: Any) -> bool:
+        attempts.append(piece)
+        if len(attempts) == 1:
+            loop.call_soon_threadsafe(recorder.add, ada, "launch", b"b")
+            raise OperationalError("database is locked")
+        return store(*piece)
+
+    monkeypatch.setattr(terminal_recordings, "store", store_second_time)
+    recorder.add(ada, "launch", b"a")
+    await eventually(lambda: len(attempts) == 2)
+    await recorder.close()
+    assert await database.run(pieces_of, ada, "launch") == ((NOW, b"ab"),)
     database.close()
