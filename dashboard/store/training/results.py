@@ -122,8 +122,8 @@ def mirrors_of(facts: SessionFacts, *, included: bool) -> dict[str, MirroredExpe
         else:
             entries = parts.read(record)
             track = encode_recording(build_recording(entry for entry in entries if entry.at <= facts.ends_at))
-            free_bytes -= len(track)
-            if free_bytes < 0:
+            if len(track) > free_bytes:
                 track, reason = b"", "The comparison does not fit into this file."
+            free_bytes -= len(track)
         mirrors[key] = MirroredExperiment(record.title if record is not None else key, track, reason)
     return mirrors

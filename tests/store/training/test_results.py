@@ -105,6 +105,20 @@ def test_the_replay_contains_events_and_comparisons(row: TrainingSession) -> Non
     assert (left_out.track, bool(left_out.reason)) == (b"", True)
 
 
+def test_a_comparison_that_does_not_fit_leaves_the_room_for_smaller_ones(
+    row: TrainingSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = [experiment_store.create_experiment(make_spec("host"), instructor()) for _ in range(3)]
+    facts = session_results.load_facts(row, SHOP, END)
+    facts = replace(facts, events=tuple(Event(NOW, "mirror", "", key) for key in shown))
+    tracks = iter([b"x" * 11, b"x" * 6, b"x" * 4])
+    monkeypatch.setattr(session_results, "MAX_TRACKS_BYTES", 10)
+    monkeypatch.setattr(session_results, "encode_recording", lambda _: next(tracks))
+    mirrors = session_results.mirrors_of(facts, included=True)
+    assert [len(mirrors[key].track) for key in shown] == [0, 6, 4]
+    assert [bool(mirrors[key].reason) for key in shown] == [True, False, False]
+
+
 def test_a_results_link_shows_one_participant_until_a_newer_link(row: TrainingSession) -> None:
     ada = Participant.objects.get(name="Ada")
     first = participants.make_results_link(row.id, ada.pk) or ""
