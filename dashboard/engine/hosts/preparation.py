@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dashboard
-from dashboard.core.training.capacity import HostLimits
 from dashboard.engine.hosts import disk, id_ranges, syscall_filter
 from dashboard.engine.hosts import registry as records
 from dashboard.engine.hosts.cleanup import MARKER
@@ -70,7 +69,6 @@ def prepare(
     host: PrivateHost,
     root: Path | None,
     daemon: dict[str, Any],
-    resolv_conf: str | None,
     template: HostTemplate | None,
     *,
     is_limited: bool = True,
@@ -91,11 +89,10 @@ def prepare(
     records.note_starter(host, str(template.folder) if template is not None else "")
     RUN.mkdir(mode=0o711, exist_ok=True)
     run.mkdir(mode=0o711)
-    if resolv_conf is None:
-        try:
-            resolv_conf = Path("/etc/resolv.conf").read_text(errors="replace")
-        except OSError:
-            resolv_conf = ""
+    try:
+        resolv_conf = Path("/etc/resolv.conf").read_text(errors="replace")
+    except OSError:
+        resolv_conf = ""
     (folder / "etc" / "resolv.conf").write_text(resolv_conf)
     (folder / "etc" / "hosts").write_text(
         f"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost\n{host.lan.addresses[0]}\t{host.name}\n"
@@ -188,16 +185,16 @@ def spawn(host: PrivateHost, *, die_with_parent: bool) -> int:
     )
 
 
-def create_cgroups(host: PrivateHost, limits: HostLimits | None) -> None:
-    """Creates the host's cgroups. Writes their paths, and the limits that cannot be set yet, to files for the host's
-    start script."""
-    if limits is not None and (missing := missing_controllers()):
+def create_cgroups(host: PrivateHost) -> None:
+    """Creates the host's cgroups with its limits. Writes their paths, and the limits that cannot be set yet, to files
+    for the host's start script."""
+    if host.limits is not None and (missing := missing_controllers()):
         log.warning(
             "the private host %s has no limits of %s: cgroup controllers are missing", host.id, ", ".join(missing)
         )
     if not host.owner:
-        (host.folder / "cgroups").write_text("".join(f"{cgroup}\n" for cgroup in make_cgroups(host.name, limits)))
+        (host.folder / "cgroups").write_text("".join(f"{cgroup}\n" for cgroup in make_cgroups(host.name, host.limits)))
         return
-    made = make_delegated_cgroups(host.name, limits, host.owner)
+    made = make_delegated_cgroups(host.name, host.limits, host.owner)
     (host.folder / "cgroups").write_text("".join(f"{top}\n" for top in made.tops))
     (host.folder / "limits").write_text("".join(f"{file} {value}\n" for file, value in made.later))

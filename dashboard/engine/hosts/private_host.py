@@ -66,7 +66,6 @@ async def start(
     *,
     die_with_parent: bool = False,
     daemon: Mapping[str, Any] | None = None,
-    resolv_conf: str | None = None,
     ready_s: float = 30.0,
     limits: HostLimits | None = None,
     template: HostTemplate | None = None,
@@ -82,11 +81,10 @@ async def start(
     """Starts a private host; returns when its engine answers, in less than a second.
 
     ``id`` has 1 to 12 lower-case letters and digits (default: random). ``daemon`` are options for its daemon.json.
-    ``resolv_conf`` is the text of its resolv.conf (default: the machine's). ``template`` is its initial content.
-    ``limits`` apply to its cgroups (default: none). ``group`` is its group in a training session. ``lan`` contains its
-    number on its LAN, and the properties of the LAN. ``joined`` is a host whose LAN it joins (default: a new LAN). If
-    ``is_disk_limited`` is false, its disk has no limit. ``started`` is the recorded start time in seconds since the
-    epoch (default: now).
+    ``template`` is its initial content. ``limits`` apply to its cgroups (default: none). ``group`` is its group in a
+    training session. ``lan`` contains its number on its LAN, and the properties of the LAN. ``joined`` is a host whose
+    LAN it joins (default: a new LAN). If ``is_disk_limited`` is false, its disk has no limit. ``started`` is the
+    recorded start time in seconds since the epoch (default: now).
 
     ``root`` is a root file system that contains the engine to start (default: NETMODES_ENGINE_ROOT). ``setup`` names
     the script that starts the engine (default: NETMODES_ENGINE_SETUP). ``runtime`` is how the host is separated from
@@ -108,9 +106,7 @@ async def start(
     try:
         if runtime is Runtime.USER_NAMESPACE:
             host = await uninterrupted(asyncio.to_thread(claim_ids, host))
-        await uninterrupted(
-            asyncio.to_thread(prepare, host, root, options, resolv_conf, template, is_limited=is_disk_limited)
-        )
+        await uninterrupted(asyncio.to_thread(prepare, host, root, options, template, is_limited=is_disk_limited))
         (folder / "setup").write_text(programs.setup_line(setup))
         (folder / "lan").write_text(lan_line(host.lan, joined))
         return await _launch(host, ready_s, die_with_parent=die_with_parent)
@@ -163,7 +159,7 @@ async def start_again(
 
 async def _launch(host: PrivateHost, ready_s: float, *, die_with_parent: bool) -> PrivateHost:
     """Starts the engine in new cgroups; returns the host with its new pid and namespaces once the engine answers."""
-    await uninterrupted(asyncio.to_thread(create_cgroups, host, host.limits))
+    await uninterrupted(asyncio.to_thread(create_cgroups, host))
     if host.owner:
         await asyncio.to_thread(load_modules)
     pid = spawn(host, die_with_parent=die_with_parent)

@@ -22,10 +22,10 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PrivateHost:
 
 
 def test_the_folder_has_what_the_script_reads(host: PrivateHost, tmp_path: Path) -> None:
-    preparation.prepare(host, Path("/other"), {"ipv6": True}, "nameserver 192.0.2.9\n", None)
+    preparation.prepare(host, Path("/other"), {"ipv6": True}, None)
     assert json.loads((host.folder / "daemon.json").read_text()) == {"log-level": "warn", "ipv6": True}
     assert (host.folder / "root").read_text() == "/other"
-    assert (host.folder / "etc" / "resolv.conf").read_text() == "nameserver 192.0.2.9\n"
+    assert (host.folder / "etc" / "resolv.conf").read_text() == Path("/etc/resolv.conf").read_text()
     assert host.name in (host.folder / "etc" / "hosts").read_text()
     assert host.folder.stat().st_mode & 0o077 == 0
     assert (tmp_path / "run/abc").is_dir()
@@ -44,7 +44,7 @@ def test_other_processes_keep_the_folder_of_a_host_that_has_just_claimed_its_ids
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
 def test_data_and_sockets_belong_to_the_root_of_a_host_in_a_user_namespace(host: PrivateHost, tmp_path: Path) -> None:
-    preparation.prepare(replace(host, owner=524288), None, {}, "", None, is_limited=False)
+    preparation.prepare(replace(host, owner=524288), None, {}, None, is_limited=False)
     assert host.data.stat().st_uid == 524288
     assert not host.disk.exists()
     assert (tmp_path / "run/abc").stat().st_uid == 524288
@@ -58,10 +58,10 @@ def test_the_data_of_a_host_in_a_user_namespace_are_on_a_disk_of_limited_size(
     host: PrivateHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(disk.VARIABLE, "300")
-    preparation.prepare(replace(host, owner=524288), None, {}, "", None)
+    preparation.prepare(replace(host, owner=524288), None, {}, None)
     assert host.disk.stat().st_size == 300 << 20
     assert list(host.data.iterdir()) == []
-    preparation.prepare(replace(host, folder=host.folder.with_name("def"), id="def"), None, {}, "", None)
+    preparation.prepare(replace(host, folder=host.folder.with_name("def"), id="def"), None, {}, None)
     assert not host.folder.with_name("def").joinpath(disk.NAME).exists(), "root of a privileged host could mount others"
 
 
@@ -71,7 +71,7 @@ def test_the_disk_has_no_limit_only_if_the_machine_refuses_disks(
 ) -> None:
     host = replace(host, owner=524288)
     monkeypatch.setattr(disk, "probe", lambda _folder: "no loop devices")
-    preparation.prepare(host, None, {}, "", None)
+    preparation.prepare(host, None, {}, None)
     assert not host.disk.exists()
     assert caplog.messages == ["the disk of the private host abc has no limit: no loop devices"]
 
@@ -80,10 +80,10 @@ def test_the_disk_has_no_limit_only_if_the_machine_refuses_disks(
 
     monkeypatch.setattr(disk, "probe", fail)
     with pytest.raises(TimeoutError):
-        preparation.prepare(replace(host, folder=host.folder.with_name("def"), id="def"), None, {}, "", None)
+        preparation.prepare(replace(host, folder=host.folder.with_name("def"), id="def"), None, {}, None)
     monkeypatch.setenv(disk.VARIABLE, "4G")
     with pytest.raises(ValueError, match="use a number of MB"):
-        preparation.prepare(replace(host, folder=host.folder.with_name("ghi"), id="ghi"), None, {}, "", None)
+        preparation.prepare(replace(host, folder=host.folder.with_name("ghi"), id="ghi"), None, {}, None)
 
 
 def test_a_host_without_limits_has_a_warning(
@@ -93,9 +93,9 @@ def test_a_host_without_limits_has_a_warning(
     monkeypatch.setattr(preparation, "missing_controllers", lambda: ("memory", "pids"))
     monkeypatch.setattr(preparation, "make_cgroups", lambda *_: ())
     monkeypatch.setattr(preparation, "make_delegated_cgroups", lambda *_: DelegatedCgroups((), ()))
-    preparation.create_cgroups(host, None)
+    preparation.create_cgroups(host)
     assert caplog.messages == []
-    preparation.create_cgroups(host, HostLimits(512, 512, 1.0))
+    preparation.create_cgroups(replace(host, limits=HostLimits(512, 512, 1.0)))
     assert caplog.messages == [
         f"the private host {host.id} has no limits of memory, pids: cgroup controllers are missing"
     ]
