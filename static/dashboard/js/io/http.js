@@ -30,9 +30,14 @@ export async function errorText(response) {
   return `${response.status} ${response.statusText}`.trim();
 }
 
-function sendForm(form, headers, signal, extra) {
-  const body = new FormData(form);
+function bodyOf(form, extra, submitter) {
+  const body = new FormData(form, submitter);
   for (const [name, value] of Object.entries(extra)) body.set(name, value);
+  return body;
+}
+
+function sendForm(form, headers, signal, extra) {
+  const body = bodyOf(form, extra);
   return send(form.action, { method: "POST", body, headers, credentials: "same-origin", redirect: "error", signal });
 }
 
@@ -46,11 +51,11 @@ export async function postForJson(form, signal) {
   return (await post(form, "application/json", signal)).json();
 }
 
-/** A command whose response is not shown; a refusal throws its reason. */
-export async function postQuietly(form, submitter) {
+/** A command whose response is not shown; a refusal throws its reason. `extra` replaces fields of the form. */
+export async function postQuietly(form, submitter, extra = {}) {
   const response = await send(form.action, {
     method: "POST",
-    body: new FormData(form, submitter ?? undefined),
+    body: bodyOf(form, extra, submitter ?? undefined),
     headers: { "X-Netmodes-Part": "1" },
     credentials: "same-origin",
   });

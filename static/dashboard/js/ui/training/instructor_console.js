@@ -128,13 +128,21 @@ export function createConsole(main) {
 export function createPointing(main) {
   const form = main.querySelector("[data-point]");
   if (!form) return;
+  const refused = slot(form, "refused");
   main.dataset.pointing = "";
   main.addEventListener("click", async (event) => {
     const row = event.target.closest("tr[data-row]");
     if (!row || event.target.closest("a, button, summary")) return;
     const pointer = row.dataset.row === main.dataset.pointer ? "" : row.dataset.row;
-    form.elements.row.value = pointer;
-    await postQuietly(form);
+    try {
+      // The form's own row remains empty: its button stops the pointing.
+      await postQuietly(form, null, { row: pointer });
+    } catch (error) {
+      setText(refused, error.message);
+      setHidden(refused, false);
+      return;
+    }
+    setHidden(refused, true);
     main.dataset.pointer = pointer;
     (await import("./session.js")).markPointed(main);
   });

@@ -1,0 +1,51 @@
+"""The instructor's console in the browser: pointing at rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.server import Server
+from tests.browser.session_pages import new_session
+from tests.browser.visitor import Visitor
+
+pytestmark = [pytest.mark.browser, pytest.mark.engine]
+
+
+@pytest.fixture
+def pointing(visitor: Visitor, server: Server) -> Iterator[Page]:
+    """The page on which the instructor points at rows of a shared comparison."""
+    identity = server.launch(modes=["host", "none"], title="Shown to all")
+    page = new_session(visitor, server, "Point", hosts="none").page
+    page.locator("[name=experiment]").select_option(identity)
+    page.get_by_role("button", name="Show", exact=True).click()
+    expect(page.locator("#pointer")).to_be_visible()
+    page.reload()
+    page.get_by_role("link", name="Point at rows").click()
+    expect(page.locator(".head [data-connection]")).to_have_attribute("data-connection", "live")
+    yield page
+    server.forget_everything()
+
+
+def test_stop_pointing_removes_the_highlight_of_a_row_that_was_clicked(pointing: Page) -> None:
+    pointing.locator("tr[data-row]:visible td").first.click()
+    expect(pointing.locator("tr[data-pointed]")).to_have_count(1)
+    pointing.get_by_role("button", name="Stop pointing").click()
+    pointing.wait_for_url("**/console/#pointer")
+    expect(pointing.locator("#pointer")).to_have_value("")
+
+
+def test_pointing_states_why_a_row_was_not_highlighted(pointing: Page, visitor: Visitor) -> None:
+    visitor.expect("409")
+    reason = "This session is over and cannot be changed."
+    pointing.route("**/steer/pointer/", lambda route: route.fulfill(status=409, content_type="text/plain", body=reason))
+    pointing.locator("tr[data-row]:visible td").first.click()
+    problem = pointing.get_by_role("alert").filter(has_text=reason)
+    expect(problem).to_be_visible()
+    expect(pointing.locator("tr[data-pointed]")).to_have_count(0)
+    pointing.unroute("**/steer/pointer/")
+    pointing.locator("tr[data-row]:visible td").first.click()
+    expect(pointing.locator("tr[data-pointed]")).to_have_count(1)
+    expect(problem).to_be_hidden()
