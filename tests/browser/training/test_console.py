@@ -1,11 +1,11 @@
-"""The instructor's console in the browser: pointing at rows."""
+"""The instructor's console in the browser: pointing at rows, and buttons that are pressed twice."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.server import Server
 from tests.browser.session_pages import new_session
@@ -49,3 +49,21 @@ def test_pointing_states_why_a_row_was_not_highlighted(pointing: Page, visitor: 
     pointing.locator("tr[data-row]:visible td").first.click()
     expect(pointing.locator("tr[data-pointed]")).to_have_count(1)
     expect(problem).to_be_hidden()
+
+
+def test_a_hint_is_sent_once_although_enter_is_pressed_twice(visitor: Visitor, server: Server) -> None:
+    page = new_session(visitor, server, "Hints", hosts="none").page
+    sent: list[Route] = []
+    page.route("**/steer/say/", lambda route: sent.append(route))  # noqa: PLW0108 - Playwright refuses a method
+    field = page.locator("[data-region=say] [name=text]")
+    field.fill("Look at the ports.")
+    field.press("Enter")
+    field.press("Enter")
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert len(sent) == 1
+    sent[0].continue_()
+    expect(field).to_have_value("")
+    page.unroute("**/steer/say/")
+    field.fill("Look at the names.")
+    field.press("Enter")
+    expect(field).to_have_value("")

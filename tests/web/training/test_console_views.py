@@ -9,13 +9,14 @@ from channels.db import database_sync_to_async
 
 from dashboard.core.measurements.measurement import Options, Probe
 from dashboard.core.training.capacity import Capacity
-from dashboard.models import Experiment
+from dashboard.models import Experiment, TrainingSession
 from dashboard.store import experiments as experiment_store
 from dashboard.store import measurements as measurement_store
 from dashboard.store.training import session_state
 from dashboard.web.http.addresses import own_addresses
 from dashboard.web.training import views
 from dashboard.web.training.console.pages import SHOWN_EXPERIMENTS
+from tests.lab.training_builders import workshop
 from tests.support.polling import eventually
 from tests.support.specs import make_spec
 from tests.web.asgi_client import websocket
@@ -101,6 +102,27 @@ async def test_invalid_commands_are_refused_with_a_sentence(sessions: TwoSession
     assert closed.index("<summary>Delete the session</summary>") < closed.index('console/delete/"')
     assert (await post(f"{steer}/step/", sessions.owner, by="next")).status == 409
     assert (await post(f"/sessions/{sessions.row.id}/console/delete/", sessions.owner))["location"] == "/sessions/"
+
+
+async def test_the_next_step_is_relative_to_the_step_that_the_console_showed(sessions: TwoSessions) -> None:
+    """A second press of the button, before the console has changed, does not skip a step."""
+    home = f"/sessions/{sessions.row.id}"
+    first, second, third = (step.slug for step in workshop().steps[:3])
+
+    async def current() -> str:
+        row = await TrainingSession.objects.aget(pk=sessions.row.id)
+        return row.step
+
+    assert f'name="from" value="{first}"' in (await get(f"{home}/console/", sessions.owner)).text
+    for by, start, expected in (("next", first, second), ("next", first, second), ("next", second, third)):
+        fields = {"by": by, "from": start}
+        assert (await post(f"{home}/console/steer/step/", sessions.owner, **fields)).status == 302
+        assert await current() == expected, fields
+    for by in ("back", "back"):
+        await post(f"{home}/console/steer/step/", sessions.owner, **{"by": by, "from": third})
+        assert await current() == second
+    assert (await post(f"{home}/console/steer/step/", sessions.owner, **{"by": "next", "from": "gone"})).status == 400
+    assert await current() == second
 
 
 async def test_a_message_that_is_not_stored_is_refused_with_the_reason(

@@ -46,10 +46,9 @@ class Command:
         """Returns the value of a field of the form; empty if it is missing."""
         return str(self.post.get(name, ""))
 
-    @property
-    def step(self) -> str:
-        """The slug of the step in the field ``step``. Raises ValueError if the form contains no valid step."""
-        step = self.text("step")
+    def step(self, name: str = "step") -> str:
+        """Returns the slug of the step in the field ``name``. Raises ValueError if the form contains no valid step."""
+        step = self.text(name)
         if self.workshop.index(step) is None:
             raise ValueError(_("Choose one of the steps."))
         return step
@@ -69,14 +68,19 @@ class Command:
 
 async def _step(command: Command) -> bool:
     offset = {"next": 1, "back": -1}.get(command.text("by"))
-    step = step_at_offset(command.workshop, command.row.step, offset) if offset is not None else command.step
+    if offset is None:
+        step = command.step()
+    else:
+        # The console's step, not the stored one: a second press of the button, before the page has changed, skips none.
+        start = command.step("from") if "from" in command.post else command.row.step
+        step = step_at_offset(command.workshop, start, offset)
     return await command.call(training_sessions.go_to, command.now, step)
 
 
 async def _pace(command: Command) -> bool:
     if (pace := command.text("pace")) not in set(Pace):
         raise ValueError(_("Choose one of the options."))
-    return await command.call(training_sessions.set_pace, command.now, Pace(pace), command.step)
+    return await command.call(training_sessions.set_pace, command.now, Pace(pace), command.step())
 
 
 async def _lock(command: Command) -> bool:
@@ -100,7 +104,7 @@ async def _timer(command: Command) -> bool:
 
 
 async def _reveal(command: Command) -> bool:
-    step, workshop, truth = command.step, command.workshop, ""
+    step, workshop, truth = command.step(), command.workshop, ""
     if not await to_db_thread(session_state.truths, command.row, [step]):
         try:
             truth = await service.ask(workshop_calls.truth, workshop.slug, workshop.digest, step)

@@ -33,6 +33,7 @@ export function createConsole(main) {
   let timer = null;
   let fetching = false;
   let again = false;
+  const sending = new WeakSet(); // forms whose response has not arrived
 
   function connection(kind) {
     const badge = slot(main, "connection");
@@ -92,6 +93,8 @@ export function createConsole(main) {
     const form = event.target.closest("[data-act]");
     if (!form) return;
     event.preventDefault();
+    if (sending.has(form)) return;
+    sending.add(form);
     const refused = slot(main, "refused");
     try {
       await postQuietly(form, event.submitter);
@@ -105,6 +108,8 @@ export function createConsole(main) {
     } catch (error) {
       setText(refused, error.message);
       setHidden(refused, false);
+    } finally {
+      sending.delete(form);
     }
   });
 
