@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -194,3 +195,17 @@ def test_results_of_try_stay_after_a_reload_and_reach_other_tabs_and_reports(
     for client in clients:
         if ":" in client:
             expect(first.locator("#tried")).to_contain_text(client)
+
+
+def test_results_of_try_replace_those_of_a_page_whose_clock_is_fast(running: str, visit: Visit, server: Server) -> None:
+    url = f"{server.url}/experiments/{running}/#try"
+    visitor = visit()
+    fast, other = visitor.open(url), visitor.open(url)
+    fast.clock.set_fixed_time(datetime.now(UTC) + timedelta(minutes=5))
+    for page in (fast, other):
+        expect(page.locator(".head [data-connection]")).to_have_attribute("data-connection", "live")
+        page.get_by_role("button", name="Request over every path").click()
+        expect(page.locator("[data-slot=try-state]")).to_have_text(re.compile(r"^\d+ paths tried$"))
+    clients = other.locator("[data-slot=attempts] [data-slot=client]").all_inner_texts()
+    assert any(":" in client for client in clients), "a client's port differs at each request"
+    expect(fast.locator("[data-slot=attempts] [data-slot=client]")).to_have_text(clients)

@@ -68,7 +68,6 @@ export function createTryIt(main) {
     const time = when.querySelector("time");
     time.dateTime = at.toISOString();
     setText(time, formatMoment(at));
-    when.dataset.at = String(at.getTime() / 1000);
   }
 
   form.addEventListener("submit", async (event) => {
@@ -79,7 +78,7 @@ export function createTryIt(main) {
     setText(state, words.trying);
     try {
       const { attempts } = await postForJson(form);
-      show(attempts, new Date());
+      show(attempts, new Date()); // without dataset.at, which has the server's time: this clock may differ
       setText(state, fill(words.tried, { count: attempts.length }));
     } catch (error) {
       setText(state, fill(words.failed, { reason: error.message }));
@@ -99,6 +98,7 @@ export function createTryIt(main) {
           ...one, from: nameClient(one.origin, columns), machine: machineOf(one.server, columns),
         }));
         show(named, new Date(trial.at * 1000));
+        slot(main, "tried-at").dataset.at = String(trial.at);
       }
     },
   };
