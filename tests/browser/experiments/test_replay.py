@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.axe import violations_of_another_state
 from tests.browser.comparison import ExperimentPage
@@ -135,6 +135,40 @@ def test_the_focus_stays_where_it_was_moved_before_the_timeline_is_drawn(running
     page.evaluate("delayed.splice(0).forEach((draw) => draw(performance.now()))")
     expect(page.locator(".log li[aria-current=step]")).to_have_attribute("data-seq", seq)
     expect(slider).to_be_focused()
+
+
+def test_a_replay_that_is_left_while_it_loads_does_not_open(
+    running: str, show: Show, engine_host: PrivateEngine
+) -> None:
+    shown = show(running)
+    page = shown.page
+    loads: list[Route] = []
+    page.route("**/track/", lambda route: loads.append(route))  # noqa: PLW0108 - Playwright refuses a method
+    with page.expect_request("**/track/"):
+        page.get_by_role("link", name="Replay", exact=True).click()
+    page.get_by_role("link", name="Try", exact=True).click()
+    with page.expect_response("**/track/") as loaded:
+        loads[0].continue_()
+    loaded.value.finished()
+    listen(engine_host, running, 9007)
+    page.get_by_role("link", name="Table", exact=True).click()
+    expect(shown.row("listeners/tcp :9007/")).to_have_count(1)
+    expect(page.get_by_role("region", name="Replay")).to_be_hidden()
+    page.unroute("**/track/")
+    open_replay(page)
+
+
+def test_the_page_remains_live_after_a_recording_that_it_cannot_read(
+    running: str, show: Show, engine_host: PrivateEngine
+) -> None:
+    shown = show(running)
+    page = shown.page
+    page.route("**/track/", lambda route: route.fulfill(json={"v": 0, "seqs": [1]}))
+    page.get_by_role("link", name="Replay", exact=True).click()
+    expect(page.locator("[data-slot=replay-state]")).to_contain_text("not a recording of this version")
+    listen(engine_host, running, 9008)
+    page.get_by_role("link", name="Table", exact=True).click()
+    expect(shown.row("listeners/tcp :9008/")).to_have_count(1)
 
 
 def test_the_slider_has_the_shown_entry_before_the_first_frame(running: str, show: Show) -> None:

@@ -18,12 +18,12 @@ function formatAfter(seconds) {
 }
 
 /**
- * `root` contains the bar of templates/experiments/_replay.html and may contain a timeline; `raw` is a decoded recording.
+ * `root` contains the bar of templates/experiments/_replay.html and may contain a timeline; `recording` is what `read` returned.
  * `draw(model, dirty, {at, position})` shows a moment. `start` is the first moment to show, in seconds since the epoch
  * (default: the newest); `left(model)` shows it again at the end. `more`, if there may be newer entries, resolves to a
- * longer recording. `read` and `between` read a recording and compute what must be drawn; by default those of an experiment.
+ * longer recording. `read` and `between` read a decoded recording and compute what must be drawn.
  */
-function createReplay(root, raw, { draw, left, start = null, more = null, read = readRecording, between = dirtyBetween }) {
+function createReplay(root, recording, { draw, left, start, more, read, between }) {
   const bar = root.querySelector("[data-replay]");
   const range = part(bar, "range");
   const play = part(bar, "play");
@@ -32,7 +32,6 @@ function createReplay(root, raw, { draw, left, start = null, more = null, read =
   const texts = words.replay;
   const timeline = createReplayTimeline(root, (seq) => seek(recording.positionOf(seq)));
   const listening = new AbortController();
-  let recording = read(raw);
   const home = start === null ? recording.length - 1 : recording.positionAt(start);
   let shown = null; // the model that is drawn
   let position = -1;
@@ -207,14 +206,17 @@ function createReplay(root, raw, { draw, left, start = null, more = null, read =
 /**
  * Opens the replay bar by buttons with data-replay-open, or by `open()`. `load` resolves to the recording; an error is shown
  * in place of the bar. `opened()` is called before the first moment is drawn. A button's data-at is the moment that the page
- * shows.
+ * shows. `read` and `between` are by default those of an experiment. `close()` also cancels a replay that is loading.
  */
-export function offerReplay(root, { load, draw, left, opened = () => {}, more = null, read, between }) {
+export function offerReplay(
+  root, { load, draw, left, opened = () => {}, more = null, read = readRecording, between = dirtyBetween },
+) {
   const buttons = [...root.querySelectorAll("[data-replay-open]")];
   const state = slot(root, "replay-state");
   const waiting = slot(root, "replay-waiting");
   let replay = null;
   let loading = false;
+  let cancelled = false;
 
   function show(sentence, busy) {
     showText(state, sentence);
@@ -223,18 +225,22 @@ export function offerReplay(root, { load, draw, left, opened = () => {}, more = 
 
   async function open(button = buttons[0]) {
     replay?.focus();
-    if (replay !== null || loading) return;
-    loading = true;
+    if (replay !== null) return;
+    cancelled = false;
     show(words.replay.loading, true);
+    if (loading) return;
+    loading = true;
     try {
       const raw = await load();
+      if (cancelled) return;
       if (!(raw.seqs ?? raw.texts)?.length) {
         show(words.replay.empty, false);
         return;
       }
+      const recording = read(raw);
       show("", false);
       opened();
-      replay = createReplay(root, raw, {
+      replay = createReplay(root, recording, {
         draw,
         start: button.dataset.at ? Number(button.dataset.at) : null,
         more,
@@ -247,12 +253,20 @@ export function offerReplay(root, { load, draw, left, opened = () => {}, more = 
         },
       });
     } catch (error) {
-      show(fill(words.failed, { reason: error.message }), false);
+      if (!cancelled) show(fill(words.failed, { reason: error.message }), false);
     } finally {
       loading = false;
     }
   }
 
+  function close() {
+    if (loading) {
+      cancelled = true;
+      show("", false);
+    }
+    replay?.close();
+  }
+
   for (const button of buttons) button.addEventListener("click", () => open(button));
-  return { open: () => open(), close: () => replay?.close() };
+  return { open: () => open(), close };
 }
