@@ -20,14 +20,36 @@ const at = (step, more = {}) => ({ step, pace: "together", closed: false, locked
 
 test("a page follows from the instructor's step to the next one, unless an answer is being entered", () => {
   const table = [
-    [at("a"), at("b"), { step: "a", busy: false }, "b"],
+    [at("a"), at("b"), { step: "a" }, "b"],
     [at("a"), at("b"), { step: "a", busy: true }, null],
-    [at("a"), at("b"), { step: "z", busy: false }, null],
-    [at("a"), at("a"), { step: "a", busy: false }, null],
-    [at("a"), at("b", { pace: "gated" }), { step: "a", busy: false }, null],
-    [null, at("b"), { step: "a", busy: false }, null],
+    [at("a"), at("b"), { step: "z" }, null],
+    [at("a"), at("a"), { step: "a" }, null],
+    [at("a"), at("b", { pace: "gated" }), { step: "a" }, null],
+    [null, at("b"), { step: "a" }, null],
   ];
   for (const [before, state, page, target] of table) assert.equal(followTo(before, state, page), target);
+});
+
+test("the lobby follows to every other step; pages that are neither lobby nor step stay", () => {
+  const lobby = { step: "", isLobby: true };
+  assert.equal(followTo(at("b"), at("c"), lobby), "c");
+  assert.equal(followTo(at("c"), at("b"), lobby), "b");
+  assert.equal(followTo(at("b"), at("b"), lobby), null);
+  assert.equal(followTo(null, at("b"), lobby), null);
+  assert.equal(followTo(at("b"), at("c"), { step: "" }), null);
+});
+
+test("a delayed move survives other messages and goes to the newest step, unless the instructor returns or changes the pace", () => {
+  const table = [
+    [at("b"), at("b"), { step: "a" }, "b"],
+    [at("b"), at("b", { locked: true }), { step: "a" }, "b"],
+    [at("b"), at("c"), { step: "a" }, "c"],
+    [at("b"), at("b"), { step: "", isLobby: true }, "b"],
+    [at("b"), at("a"), { step: "", isLobby: true }, "a"],
+    [at("b"), at("a"), { step: "a" }, null],
+    [at("b"), at("b", { pace: "gated" }), { step: "a" }, null],
+  ];
+  for (const [before, state, page, target] of table) assert.equal(followTo(before, state, { ...page, moving: true }), target);
 });
 
 test("a step is fetched again after a change", () => {

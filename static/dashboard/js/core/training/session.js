@@ -15,12 +15,15 @@ export function spread(people, random) {
 }
 
 /**
- * The step to which a page moves by itself: the instructor's, if it shows the instructor's previous step and no answer
- * is being entered. Null: it stays.
+ * The step to which a page moves by itself: the instructor's, if it is the lobby or shows the instructor's previous step
+ * and no answer is being entered. Null: it stays. A page that is already `moving`, because moves are delayed, moves to the
+ * instructor's newest step; it stays if that is its own, or if participants are now self-paced.
  */
-export function followTo(before, state, page) {
-  if (!before || before.step === state.step || state.pace !== "together" || page.busy) return null;
-  return page.step === before.step ? state.step : null;
+export function followTo(before, state, { step, isLobby = false, busy = false, moving = false }) {
+  if (!before || state.pace !== "together") return null;
+  if (moving) return state.step === step ? null : state.step;
+  if (before.step === state.step || busy) return null;
+  return isLobby || step === before.step ? state.step : null;
 }
 
 /** Whether the page must be fetched again: the state of its step or of the session has changed. */

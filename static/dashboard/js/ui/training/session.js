@@ -18,6 +18,7 @@ export function createSession(main) {
   let state = null;
   let own = null;
   let asking = null;
+  let moving = null; // the timer of a move to the instructor's step
   let messages = null;
   const showToast = createToast(bar, messageItem);
 
@@ -53,9 +54,27 @@ export function createSession(main) {
     main.querySelector("ul.people")?.replaceChildren(...(fresh.querySelector("ul.people")?.childNodes ?? []));
   }
 
+  function delay() {
+    return spread(state?.participants ?? 1, Math.random());
+  }
+
   function later(what) {
     clearTimeout(asking);
-    asking = setTimeout(() => what().catch(() => {}), spread(state?.participants ?? 1, Math.random()));
+    asking = setTimeout(() => what().catch(() => {}), delay());
+  }
+
+  /** Moves to the step that is the instructor's when the delay ends. */
+  function moveLater() {
+    clearTimeout(asking);
+    moving ??= setTimeout(() => {
+      moving = null;
+      location.assign(`${bar.dataset.home}steps/${state.step}/`);
+    }, delay());
+  }
+
+  function stay() {
+    clearTimeout(moving);
+    moving = null;
   }
 
   function drawState(next) {
@@ -90,9 +109,11 @@ export function createSession(main) {
     if (before?.mirror === false && next.mirror) announce(says.mirrorShown);
     point(next.pointer);
     const busy = main.querySelector('form:not(.help-form) input[type="radio"]:checked, .help-form input:focus') !== null;
-    const target = followTo(before, next, { step: step || (main.dataset.page === "lobby" ? before?.step : ""), busy });
+    const isLobby = main.dataset.page === "lobby";
+    const target = followTo(before, next, { step, isLobby, busy, moving: moving !== null });
+    if (target === null) stay();
     const moved = slot(bar, "moved");
-    if (target) later(async () => location.assign(`${bar.dataset.home}steps/${target}/`));
+    if (target) moveLater();
     else if (before && before.step !== next.step && step && next.pace === "together") {
       const link = slot(bar, "moved-link");
       link.href = now.href;
