@@ -39,9 +39,9 @@ export function share(count, all) {
   return all > 0 ? Math.round((100 * count) / all) : 0;
 }
 
-/** The hints to show until they are dismissed: the instructor's newest `most` after the time `dismissedAt`, oldest first. */
-export function hintsToShow(messages, dismissedAt, most = 3) {
-  return messages.filter((message) => message.from_instructor && message.at > dismissedAt).slice(-most);
+/** The hints to show until they are dismissed: the instructor's newest three after the time `dismissedAt`, oldest first. */
+export function hintsToShow(messages, dismissedAt) {
+  return messages.filter((message) => message.from_instructor && message.at > dismissedAt).slice(-3);
 }
 
 /** The time of the newest message, 0 without any. */

@@ -2,7 +2,6 @@
 
 export function createLaunchForm(main) {
   const form = main.querySelector("[data-launch]");
-  if (!form) return;
   const arms = form.querySelector("[data-arms]");
   const total = form.elements["arms-TOTAL_FORMS"];
   const template = document.getElementById("template-arm");

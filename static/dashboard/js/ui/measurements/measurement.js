@@ -162,7 +162,7 @@ export function createMeasurement(main) {
   const connection = createConnection(main);
   const progress = createProgress(main, texts);
   let state = main.dataset.state;
-  let refreshing = null;
+  let refreshing = Promise.resolve();
   let scheduled = false;
 
   function draw() {
@@ -210,7 +210,7 @@ export function createMeasurement(main) {
   function changeTo(next) {
     state = next;
     // One after the other: a run may end while the page is still being fetched for its start.
-    refreshing = (refreshing ?? Promise.resolve()).then(refresh).catch(() => location.reload());
+    refreshing = refreshing.then(refresh).catch(() => location.reload());
     if (!LIVE.has(next)) {
       socket.stop();
       main.querySelector(".head [data-connection]").remove();

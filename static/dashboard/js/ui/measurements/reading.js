@@ -93,7 +93,6 @@ export function createReading(box) {
     show();
   });
   box.append(area);
-  return area;
 }
 
 /** Adds sliders to all charts of a page. */

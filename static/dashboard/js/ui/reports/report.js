@@ -9,9 +9,9 @@ import { createTable } from "../comparison/table.js";
 /** `load` resolves to the recording of the report. */
 export function createReport(main, load) {
   const comparison = main.querySelector("#comparison");
-  if (comparison === null) return null;
+  if (comparison === null) return;
   const table = createTable(comparison);
-  if (main.querySelector("[data-replay]") === null) return table;
+  if (main.querySelector("[data-replay]") === null) return;
   const columns = createColumns(main);
   const pictures = createPictures(main);
 
@@ -26,5 +26,4 @@ export function createReport(main, load) {
     draw,
     left: (home) => draw(home, { ...nothingDirty(), everything: true }),
   });
-  return table;
 }
