@@ -3,8 +3,8 @@
 import io
 import os
 
-from dashboard.launcher.console import LauncherError, quote, say
-from dashboard.launcher.machine import is_root, line_for_root
+from dashboard.launcher.console import LauncherError, say
+from dashboard.launcher.machine import command_for_root, is_root
 
 
 class Launch:
@@ -29,9 +29,10 @@ class Launch:
         the command needs root."""
         if is_root():
             return
-        variables = [f"{n}={os.environ[n]}" for n in ("NETMODES_DATA_DIR", "DOCKER_HOST") if os.environ.get(n)]
-        line = line_for_root(quote(*variables, self.script, self.command, *self.arguments))
-        raise LauncherError(f"{self.command} needs root: {reason}\nType:\n\n  {line}")
+        raise LauncherError(f"{self.command} needs root: {reason}\nType:\n\n{self._line_for_root()}")
+
+    def _line_for_root(self) -> str:
+        return command_for_root(self.script, self.command, *self.arguments)
 
     def open_data_folder(self) -> None:
         """Creates the data folder unless it exists, and exports its path as NETMODES_DATA_DIR. Raises LauncherError if
@@ -44,8 +45,8 @@ class Launch:
         if not os.access(self.data, os.X_OK):
             raise LauncherError(f"cannot enter {self.data}: {hint}")
         if not os.access(self.data, os.W_OK):
-            root_line = "" if is_root() else f"\nor type: {line_for_root(quote(self.script, self.command))}"
-            raise LauncherError(f"cannot write to {self.data}: {hint}{root_line}")
+            as_root = "" if is_root() else f"\nor type:\n\n{self._line_for_root()}"
+            raise LauncherError(f"cannot write to {self.data}: {hint}{as_root}")
         os.environ["NETMODES_DATA_DIR"] = self.data
         # With this prefix no bytecode is written beside the sources. Without bytecode, each start would compile every
         # module again.

@@ -4,6 +4,44 @@ import os
 
 from dashboard.launcher.console import quote
 
+#: The settings that a line for root repeats, because neither sudo(8) nor a new login keeps the user's environment.
+REPEATED = (
+    "NETMODES_DATA_DIR",
+    "DOCKER_HOST",
+    "DOCKER_CERT_PATH",
+    "DOCKER_TLS_VERIFY",
+    "NETMODES_ALLOWED_HOSTS",
+    "NETMODES_OWN_NAME",
+    "NETMODES_TRUSTED_ORIGINS",
+    "NETMODES_TRUSTED_PROXIES",
+    "NETMODES_OIDC_ISSUER",
+    "NETMODES_OIDC_CLIENT_ID",
+    "NETMODES_OIDC_NAME",
+    "NETMODES_RETENTION_DAYS",
+    "NETMODES_JOURNALS_MB",
+    "NETMODES_LOG_LEVEL",
+    "NETMODES_NO_INSTALL",
+    "NETMODES_ROLE",
+    "NETMODES_MACHINE",
+    "NETMODES_MACHINES_DATABASE",
+    "NETMODES_MACHINES_NATS",
+    "NETMODES_DATABASE_CONNECTIONS",
+    "NETMODES_HOST_RUNTIME",
+    "NETMODES_HOST_DISK_MB",
+    "NETMODES_ENGINE_ROOT",
+    "NETMODES_ENGINE_OPTIONS",
+    "NETMODES_ENGINE_SETUP",
+    "NETMODES_TOUR_PICTURES",
+)
+#: The settings that are or contain secrets. All users can read command lines (proc(5), ``/proc/PID/cmdline``).
+SECRETS = (
+    "DATABASE_URL",
+    "NATS_URL",
+    "NETMODES_SECRET_KEY",
+    "NETMODES_METRICS_TOKEN",
+    "NETMODES_OIDC_CLIENT_SECRET",
+)
+
 
 def has(*programs: str) -> bool:
     """Returns whether all of these programs are on PATH."""
@@ -30,6 +68,22 @@ def line_for_root(line: str) -> str:
     if is_root():
         return line
     return f"sudo {line}" if has("sudo") else f"su -c {quote(line)}"
+
+
+def command_for_root(*words: str) -> str:
+    """Returns the line that the user types to run the command ``words`` as root, indented, with the settings of the
+    environment. If settings that are secrets are left out, a paragraph that names them follows."""
+    files = [f"{name}_FILE" for name in (*REPEATED, *SECRETS)]
+    settings = [f"{name}={os.environ[name]}" for name in (*REPEATED, *files) if os.environ.get(name)]
+    line = f"  {line_for_root(quote(*settings, *words))}"
+    secrets = [name for name in SECRETS if os.environ.get(name) and not os.environ.get(f"{name}_FILE")]
+    if not secrets:
+        return line
+    names, files_of_secrets = ", ".join(secrets), ", ".join(f"{name}_FILE" for name in secrets)
+    return (
+        f"{line}\n\nThe line leaves out {names}, because other users can read command lines: "
+        f"store the value in a file, and name the file with {files_of_secrets}."
+    )
 
 
 def run(*command: str, cwd: str | None = None, output: int = 2, variables: dict[str, str] | None = None) -> bool:

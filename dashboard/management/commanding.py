@@ -26,6 +26,7 @@ from dashboard.core.operations.machines import version_problem
 from dashboard.engine.hosts.private_host import PrivateHostError
 from dashboard.engine.hosts.runtimes import VARIABLE, Runtime
 from dashboard.engine.protocol import EngineError
+from dashboard.launcher.machine import command_for_root
 from dashboard.store.installation import note_version, stored_version
 from dashboard.store.operations import advisory_lock, machine_roles
 from dashboard.store.operations.applied_migrations import applied_migrations, known_migrations
@@ -203,9 +204,9 @@ def add_privileged_hosts(parser: ArgumentParser) -> None:
 
 def require_root(purpose: str) -> None:
     """Raises CommandError unless this process runs as root. Its message begins with ``purpose`` and contains the
-    command with sudo."""
+    line for root."""
     if os.geteuid() != 0:
         # sudo(8) searches its own PATH, without the virtual environment.
-        program = Path(sys.argv[0]).resolve() if configuration.INSTALLED else configuration.COMMAND
-        command = " ".join(sys.argv[1:])
-        raise CommandError(f"{purpose} requires root. Run sudo {program} {command}", returncode=FAILED)
+        program = str(Path(sys.argv[0]).resolve()) if configuration.INSTALLED else configuration.COMMAND
+        line = command_for_root(program, *sys.argv[1:])
+        raise CommandError(f"{purpose} requires root. Type:\n\n{line}", returncode=FAILED)

@@ -67,3 +67,44 @@ def test_root_is_never_refused(launch: MakeLaunch, user: Callable[[int], None]) 
     user(1000)
     with pytest.raises(LauncherError, match="up needs root: reason\nType:"):
         launch("up").require_root("reason")
+
+
+def test_the_line_for_root_repeats_the_settings_and_names_those_that_hold_secrets(
+    launch: MakeLaunch,
+    programs: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    user: Callable[[int], None],
+) -> None:
+    programs("sudo")
+    user(1000)
+    monkeypatch.delenv("NETMODES_DATA_DIR")
+    monkeypatch.setenv("NETMODES_ALLOWED_HOSTS", "192.0.2.2")
+    monkeypatch.setenv("NETMODES_NO_INSTALL", "1")
+    monkeypatch.setenv("DATABASE_URL", "postgres://netmodes:secret@192.0.2.3/netmodes")
+    monkeypatch.setenv("NATS_URL_FILE", "/etc/a file")
+    with pytest.raises(LauncherError) as refused:
+        launch("up", "--host", "0.0.0.0").require_root("reason")
+    assert str(refused.value) == (
+        "up needs root: reason\nType:\n\n"
+        "  sudo NETMODES_ALLOWED_HOSTS=192.0.2.2 NETMODES_NO_INSTALL=1 'NATS_URL_FILE=/etc/a file'"
+        " ./netmodes up --host 0.0.0.0\n\n"
+        "The line leaves out DATABASE_URL, because other users can read command lines: store the value in a file,"
+        " and name the file with DATABASE_URL_FILE."
+    )
+
+
+def test_a_data_folder_of_another_user_is_reported_with_the_whole_line_for_root(
+    launch: MakeLaunch,
+    programs: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    user: Callable[[int], None],
+) -> None:
+    programs("sudo")
+    user(1000)
+    started = launch("report", "export", "7", "--format", "md")
+    monkeypatch.setattr(os, "access", lambda _path, wanted: wanted != os.W_OK)
+    with pytest.raises(LauncherError) as refused:
+        started.open_data_folder()
+    assert str(refused.value).splitlines()[-1] == (
+        f"  sudo NETMODES_DATA_DIR={started.data} ./netmodes report export 7 --format md"
+    )

@@ -209,6 +209,12 @@ def test_entering_namespaces_needs_root_and_the_docker_group_is_not_enough(user_
     assert not user_machine.data.exists()
 
 
+def test_the_line_for_root_keeps_the_choice_to_install_nothing(user_machine: Machine) -> None:
+    user_machine.install("sudo")
+    done = user_machine.run("--no-install", "up", "--port", "8001")
+    assert f"  sudo NETMODES_NO_INSTALL=1 '{user_machine.checkout}/netmodes' up --port 8001\n" in done.stderr
+
+
 def test_the_help_of_a_command_needs_no_root(user_machine: Machine) -> None:
     assert user_machine.run("up", "--help").stdout == f"ran {user_machine.checkout}/manage.py up --help\n"
 

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from dashboard.launcher import machine
+from tests.launcher.fake_machine import REPOSITORY
 
 Programs = Callable[..., None]
 User = Callable[[int], None]
+#: XDG_DATA_HOME does not apply to root, and the launcher sets NETMODES_NODE_MODULES.
+NOT_FOR_ROOT = {"XDG_DATA_HOME", "NETMODES_NODE_MODULES"}
 
 
 def test_a_program_must_be_on_path_and_executable(programs: Programs, tmp_path: Path) -> None:
@@ -52,3 +56,27 @@ def test_the_output_of_a_program_can_go_to_a_file(programs: Programs, tmp_path: 
 def test_root_has_the_user_id_0() -> None:
     assert machine.is_root() == (os.geteuid() == 0)
     assert machine.runs_systemd() == Path("/run/systemd/system").is_dir()
+
+
+def test_every_documented_setting_is_repeated_or_a_secret() -> None:
+    rows = (REPOSITORY / "docs/settings.md").read_text().partition("\nIn containers")[0]
+    documented = {
+        name for row in re.findall(r"^\| (`[^|]*)\|", rows, re.MULTILINE) for name in re.findall("`(.+?)`", row)
+    }
+    assert documented - NOT_FOR_ROOT == {*machine.REPEATED, *machine.SECRETS}
+    assert not {*machine.REPEATED} & {*machine.SECRETS}
+
+
+@pytest.mark.parametrize("name", machine.SECRETS)
+def test_the_value_of_a_secret_is_left_out_and_its_file_is_repeated(
+    monkeypatch: pytest.MonkeyPatch, user: User, name: str
+) -> None:
+    user(1000)
+    monkeypatch.setenv(name, "s3cret")
+    line = machine.command_for_root("./netmodes", "up")
+    assert "s3cret" not in line
+    assert f"leaves out {name}, because" in line
+    monkeypatch.setenv(f"{name}_FILE", "/etc/secret")
+    line = machine.command_for_root("./netmodes", "up")
+    assert f"{name}_FILE=/etc/secret" in line
+    assert "leaves out" not in line

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from typing import Any
 
@@ -16,6 +17,7 @@ from dashboard.core.experiments.messages import Comparison
 from dashboard.core.modes import Mode
 from dashboard.core.operations.json_schemas import schema_of
 from dashboard.core.reports.validate import validate_file
+from dashboard.launcher import machine
 from dashboard.management.commanding import NetmodesCommand
 from tests.core.comparison.test_text_table import make_comparison
 from tests.core.scenes import make_scene
@@ -224,3 +226,16 @@ def test_a_terminal_without_utf_8_shows_signs_in_ascii(monkeypatch: pytest.Monke
     call_command(Printing())
     sys.stdout.flush()
     assert printed.getvalue().decode("latin-1") == '! + "é" ...?\n'
+
+
+def test_an_ordinary_user_gets_a_line_for_root_with_quotes_and_settings(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(sys, "argv", ["manage.py", "compare", "host", "--title", "my test"])
+    monkeypatch.setattr(machine, "REPEATED", ("NETMODES_LOG_LEVEL",))
+    monkeypatch.setattr(machine, "has", lambda program: program == "sudo")
+    monkeypatch.setenv("NETMODES_LOG_LEVEL", "INFO")
+    done = run_here(capsys, "compare", "host")
+    assert done.code == 1
+    assert "sudo NETMODES_LOG_LEVEL=INFO ./netmodes compare host --title 'my test'" in done.err
