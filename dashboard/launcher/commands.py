@@ -11,7 +11,7 @@ from dashboard.launcher.console import LauncherError, say
 from dashboard.launcher.engine_tools import install_engine
 from dashboard.launcher.environment import Environment
 from dashboard.launcher.launch import Launch
-from dashboard.launcher.service import install_service, require_plain_words
+from dashboard.launcher.service import install_service, require_options_of_command, require_plain_words
 from dashboard.launcher.suite import run_tests
 
 #: Commands that need root and an engine, with the reason. help lists all commands (usage.txt).
@@ -66,6 +66,7 @@ def run(launch: Launch) -> int:  # noqa: RET503 - execv does not return
         launch.require_root(ROOT_REASONS[command])
     if command == "setup":
         require_plain_words(launch)
+        require_options_of_command(launch)
     launch.open_data_folder()
     if engine:
         install_engine(launch, browser=lighthouse or command == "test", tests=command == "test")

@@ -2,7 +2,7 @@
 
 import os
 
-from dashboard.launcher.console import LauncherError, is_plain, say
+from dashboard.launcher.console import LauncherError, is_plain, quote, say
 from dashboard.launcher.launch import Launch
 from dashboard.launcher.machine import has, run, runs_systemd
 
@@ -24,9 +24,20 @@ def require_plain_words(launch: Launch) -> None:
 
 
 def _command(launch: Launch) -> str:
-    """Returns the command that the service runs: ``lab`` on a machine that has joined an installation,
-    otherwise ``up``."""
-    return "lab" if os.path.exists(f"{launch.data}/machine.json") else "up"
+    """Returns the command that the service runs: ``lab`` on a machine that has joined an installation, unless the user
+    names a role; otherwise ``up``, which has the option ``--role``."""
+    names_role = any(word.partition("=")[0] == "--role" for word in launch.arguments)
+    return "up" if names_role or not os.path.exists(f"{launch.data}/machine.json") else "lab"
+
+
+def require_options_of_command(launch: Launch) -> None:
+    """Raises LauncherError if the service runs ``lab`` and would be started with options that only ``up`` has."""
+    refused = [word for word in launch.arguments if word != "--privileged-hosts"]
+    if _command(launch) == "lab" and refused:
+        raise LauncherError(
+            "this machine has joined an installation, so its service runs ./netmodes lab, which serves no pages. "
+            f"Leave out: {quote(*refused)}"
+        )
 
 
 def unit_text(launch: Launch) -> str:

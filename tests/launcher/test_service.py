@@ -33,6 +33,34 @@ def test_the_other_lines_are_those_of_the_template(launch: MakeLaunch) -> None:
     assert len(changed) == 3
 
 
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        ([], "lab"),
+        (["--privileged-hosts"], 'lab "--privileged-hosts"'),
+        (["--role", "lab"], 'up "--role" "lab"'),
+        (["--role=web", "--port", "8001"], 'up "--role=web" "--port" "8001"'),
+    ],
+)
+def test_a_machine_that_has_joined_runs_its_lab_unless_a_role_is_named(
+    launch: MakeLaunch, words: list[str], command: str
+) -> None:
+    started = launch("setup", *words)
+    started.open_data_folder()
+    Path(started.data, "machine.json").touch()
+    service.require_options_of_command(started)
+    assert f'\nExecStart="{started.root}/netmodes" {command}\n' in service.unit_text(started)
+
+
+def test_options_that_the_lab_of_a_joined_machine_lacks_are_refused(launch: MakeLaunch) -> None:
+    started = launch("setup", "--privileged-hosts", "--port", "8001")
+    service.require_options_of_command(started)
+    started.open_data_folder()
+    Path(started.data, "machine.json").touch()
+    with pytest.raises(LauncherError, match=r"^this machine has joined an installation, .* --port 8001$"):
+        service.require_options_of_command(started)
+
+
 @pytest.mark.parametrize("word", ["50%", '"', "$HOME", "a\\b", "a\nb", "ü"])
 def test_a_character_with_a_meaning_in_units_is_refused(launch: MakeLaunch, word: str) -> None:
     service.require_plain_words(launch("setup", "--host", "0.0.0.0"))
