@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any, NoReturn
+
 import msgspec
 import pytest
+from django.core.management.base import CommandError
 
 from dashboard.core.measurements.conditions import Conditions
 from dashboard.core.measurements.measurement import Measurement
 from dashboard.core.operations.json_schemas import schema_of
 from dashboard.core.reports.validate import validate_file
+from dashboard.management.commands import measure
 from tests.support.json_schema import violations
 from tests.support.private_engine import PrivateEngine
 from tests.support.terminal import Terminal, run_here
@@ -74,6 +78,24 @@ def test_invalid_options_are_exit_2_with_the_reason(
     assert done.code == 2
     assert sentence in done.err
     assert done.out == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "port"),
+    [((), 8080), (("--probe", "http"), 80), (("--probe", "http", "--port", "8080"), 8080), (("--port", "80"), 80)],
+)
+def test_the_port_is_the_one_that_was_given_or_that_of_the_probe(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], port: int
+) -> None:
+    measured: list[int] = []
+
+    def record(draft: dict[str, Any]) -> NoReturn:
+        measured.append(int(draft["port"]))
+        raise CommandError("stopped by the test")
+
+    monkeypatch.setattr(measure, "parse_draft", record)
+    run_here(capsys, "measure", "host", *options)
+    assert measured == [port]
 
 
 def test_without_a_common_path_nothing_is_measured_and_exit_is_1(terminal: Terminal) -> None:

@@ -36,7 +36,7 @@ class Command(NetmodesCommand):
         """Adds the modes, like ``compare``, and the options of the measurement."""
         parser.add_argument("modes", nargs="+", metavar="MODE", help="host, bridge, user-bridge, container:1 …")
         parser.add_argument("--image", default="nginx", help="image to run (default nginx)")
-        parser.add_argument("--port", default="8080", help="port inside the container (default 8080; http: 80)")
+        parser.add_argument("--port", help="port inside the container (default 8080; http: 80)")
         parser.add_argument("--publish", "-p", action="append", default=[], metavar="H:C", help="port to publish")
         parser.add_argument("--probe", action="append", default=[], help=f"{', '.join(Probe)} (default tcp-rr)")
         parser.add_argument("--seconds", type=float, default=10.0, help="time limit in seconds (default 10)")
@@ -122,7 +122,7 @@ class Command(NetmodesCommand):
 
     def _spec(self, options: dict[str, Any], probes: tuple[Probe, ...]) -> ExperimentSpec:
         http = Probe.HTTP in probes
-        port = "80" if http and options["port"] == "8080" else options["port"]
+        port = ("80" if http else "8080") if options["port"] is None else options["port"]
         publish = options["publish"] or [f"{port}/tcp", f"{port}/udp"]
         draft = parse_draft(
             {
