@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.cleanup import start_ticks
+from dashboard.engine.hosts.private_host import PrivateHostError
+from dashboard.management.commands import hosts
 from tests.support.private_engine import share_lab_image
 from tests.support.terminal import ROOT, Terminal, run_here
 
@@ -48,6 +55,43 @@ def test_a_host_is_created_listed_used_and_removed(nowhere: Terminal) -> None:
     assert start_ticks(host["pid"]) is None, "it is still running"
     assert not Path(host["socket"]).exists()
     assert nowhere.run("hosts", "list").out.strip() == "No private host is running."
+
+
+def test_if_one_host_cannot_be_created_none_is_left(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second host fails while the third one is being started."""
+    running: set[str] = set()
+    cancelled = asyncio.Event()
+    numbers = itertools.count(1)
+
+    async def start(_folder: Path) -> SimpleNamespace:
+        number = next(numbers)
+        if number == 3:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                cancelled.set()
+        running.add(f"host{number}")
+        return SimpleNamespace(id=f"host{number}")
+
+    async def stop(host: SimpleNamespace) -> None:
+        assert cancelled.is_set(), "a host that is still being started would be left"
+        running.discard(host.id)
+
+    async def add_image(host: SimpleNamespace, _folder: Path, _say: Callable[[str], None]) -> None:
+        if host.id == "host2":
+            raise PrivateHostError("The lab image cannot be loaded.")
+
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(private_host, "start", start)
+    monkeypatch.setattr(private_host, "stop", stop)
+    monkeypatch.setattr(hosts, "add_image", add_image)
+    done = run_here(capsys, "hosts", "create", "3", "--json")
+    assert (done.code, done.out) == (1, "")
+    assert "The lab image cannot be loaded." in done.err
+    assert running == set()
+    assert cancelled.is_set()
 
 
 @pytest.mark.parametrize("count", ["0", "-1", "101", "two", "1.5", "9" * 30])

@@ -9,7 +9,7 @@ import fcntl
 import os
 import re
 import subprocess
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -169,8 +169,7 @@ async def create_lan(data_dir: Path, place: LanPlace, count: int, limits: HostLi
         try:
             await asyncio.gather(*joining)
         except BaseException:
-            await uninterrupted(_cancel(joining))
-            await uninterrupted(stop_hosts(hosts))
+            await uninterrupted(undo_starts(joining, hosts))
             raise
         return Lan(place.name, _by_number(hosts))
 
@@ -180,6 +179,12 @@ async def _cancel(starts: Iterable[asyncio.Future[Any]]) -> None:
     for start in starts:
         start.cancel()
     await asyncio.gather(*starts, return_exceptions=True)
+
+
+async def undo_starts(starts: Iterable[asyncio.Future[Any]], hosts: Collection[PrivateHost]) -> None:
+    """Cancels ``starts``, which add hosts to ``hosts``. Once they have ended, stops and removes these hosts."""
+    await _cancel(starts)
+    await stop_hosts(hosts)
 
 
 async def start_lan_again(data_dir: Path, name: str, start: StartAgain) -> None:

@@ -14,7 +14,7 @@ from dashboard.engine.hosts.enter import enter_command, enter_environment
 from dashboard.engine.hosts.neighbour import NEIGHBOUR_ADDRESSES
 from dashboard.engine.hosts.private_host import PrivateHost
 from dashboard.engine.lans.images import add_image
-from dashboard.engine.lans.lan import stop_hosts
+from dashboard.engine.lans.lan import stop_hosts, undo_starts
 from dashboard.interrupts import uninterrupted
 from dashboard.management.commanding import WRONG_USAGE, NetmodesCommand, add_privileged_hosts, require_root
 
@@ -71,10 +71,11 @@ class Command(NetmodesCommand):
         folder = configuration.data_dir()
         self.say(f"Starting {text} private host{'s' if text != '1' else ''}")
         created: list[PrivateHost] = []
+        creating = [asyncio.ensure_future(self._create_one(folder, created)) for _ in range(int(text))]
         try:
-            await asyncio.gather(*(self._create_one(folder, created) for _ in range(int(text))))
-        except asyncio.CancelledError:
-            await uninterrupted(stop_hosts(created))
+            await asyncio.gather(*creating)
+        except BaseException:
+            await uninterrupted(undo_starts(creating, created))
             raise
         return tuple(created)
 
