@@ -69,6 +69,14 @@ def served_address() -> str | None:
     return _read_if_locked(address_file())
 
 
+def linked_address() -> str | None:
+    """The address for sign-in links: that of the server with a lab, otherwise that of this machine's web process;
+    None if neither runs. The command that prints a link may run without the server's ``NETMODES_ROLE``."""
+    folder = configuration.data_dir()
+    addresses = (_read_if_locked(liveness.address_file(folder, apart=apart)) for apart in (False, True))
+    return next(filter(None, addresses), None)
+
+
 def served_addresses() -> tuple[str, ...]:
     """The addresses of all running servers of this data folder."""
     addresses = (_read_if_locked(path) for path in sorted(configuration.data_dir().glob("serving*")))

@@ -7,14 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.management.commanding import NetmodesCommand
 from dashboard.management.serving import (
     address_file,
     address_to_open,
     announced,
+    linked_address,
     notify_service_manager,
     served_address,
     served_addresses,
 )
+from tests.support.terminal import run_here
 
 
 @pytest.mark.parametrize(
@@ -64,3 +67,33 @@ def test_the_address_of_a_server_is_known_while_it_runs(tmp_path: Path, monkeypa
     monkeypatch.delenv("NETMODES_ROLE")
     address_file().write_text("http://127.0.0.1:7")
     assert served_address() is None, "a killed server has no lock"
+
+
+def test_a_command_in_another_terminal_finds_a_server_that_only_serves_pages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NETMODES_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("NETMODES_ROLE", "web")
+    (tmp_path / "serving.other").write_text("http://127.0.0.1:9")
+    with announced("http://127.0.0.1:7"):
+        monkeypatch.delenv("NETMODES_ROLE")
+        assert linked_address() == "http://127.0.0.1:7"
+        assert served_address() is None, "`up` may start a server with a lab"
+        with announced("http://127.0.0.1:8"):
+            assert linked_address() == "http://127.0.0.1:8"
+    assert linked_address() is None
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("arguments", [("link",), ("accounts", "invite", "Ada")], ids=" ".join)
+def test_sign_in_links_have_the_address_of_a_server_that_only_serves_pages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("NETMODES_DATA_DIR", str(tmp_path))
+    monkeypatch.setattr(NetmodesCommand, "migrate", lambda _command: None)
+    monkeypatch.setenv("NETMODES_ROLE", "web")
+    with announced("http://127.0.0.1:7"):
+        monkeypatch.delenv("NETMODES_ROLE")
+        done = run_here(capsys, *arguments)
+    assert done.code == 0, done.err
+    assert ": http://127.0.0.1:7/sign-in/?token=" in done.out

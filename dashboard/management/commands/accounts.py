@@ -10,7 +10,7 @@ from dashboard.core.comparison.text_table import printable
 from dashboard.core.measurements.formatting import moment_of
 from dashboard.core.operations.roles import Role
 from dashboard.management.commanding import FAILED, NetmodesCommand
-from dashboard.management.serving import public_address, served_address
+from dashboard.management.serving import linked_address, public_address
 from dashboard.store.operations import accounts, audit
 from dashboard.store.operations.accounts import AccountError, ListedAccount
 
@@ -95,7 +95,7 @@ class Command(NetmodesCommand):
 def _link(token: str) -> str:
     """A line with the sign-in link for this token. If no server of this data folder runs, the line contains only the
     link's path."""
-    address = served_address()
+    address = linked_address()
     if address is None:
         return f"Sign in (once, within an hour, after {configuration.COMMAND} up): /sign-in/?token={token}"
     return f"Sign in (once, within an hour): {public_address(address)}/sign-in/?token={token}"

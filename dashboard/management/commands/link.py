@@ -6,7 +6,7 @@ from django.core.management.base import CommandError
 
 from dashboard import configuration
 from dashboard.management.commanding import FAILED, NetmodesCommand
-from dashboard.management.serving import public_address, served_address, sign_in_line
+from dashboard.management.serving import linked_address, public_address, sign_in_line
 from dashboard.store.operations import audit
 
 
@@ -17,7 +17,7 @@ class Command(NetmodesCommand):
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         """Prints the link. Exits with 1 if no server is running."""
-        address = served_address()
+        address = linked_address()
         if address is None:
             message = f"No server runs from {configuration.data_dir()}. Start it with {configuration.COMMAND} up."
             raise CommandError(message, returncode=FAILED)
