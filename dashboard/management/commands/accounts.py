@@ -9,7 +9,7 @@ from dashboard import configuration
 from dashboard.core.comparison.text_table import printable
 from dashboard.core.measurements.formatting import moment_of
 from dashboard.core.operations.roles import Role
-from dashboard.management.commanding import FAILED, NetmodesCommand
+from dashboard.management.commanding import NetmodesCommand
 from dashboard.management.serving import linked_address, public_address
 from dashboard.store.operations import accounts, audit
 from dashboard.store.operations.accounts import AccountError, ListedAccount
@@ -63,7 +63,7 @@ class Command(NetmodesCommand):
             try:
                 self.stdout.write(self._change(action, name, options))
             except AccountError as error:
-                raise CommandError(str(error), returncode=FAILED) from None
+                raise CommandError(str(error)) from None
 
     def _list(self, options: dict[str, Any]) -> None:
         rows = accounts.listed()

@@ -10,7 +10,7 @@ from dashboard import configuration
 from dashboard.backup.archive import BackupError
 from dashboard.backup.backups import make_backup
 from dashboard.core.operations.storage import format_size
-from dashboard.management.commanding import FAILED, NetmodesCommand
+from dashboard.management.commanding import NetmodesCommand
 
 
 class Command(NetmodesCommand):
@@ -34,9 +34,9 @@ class Command(NetmodesCommand):
             manifest = make_backup(target, configuration.data_dir(), with_key=options["with_key"])
             size = target.stat().st_size
         except (BackupError, DatabaseError) as error:
-            raise CommandError(str(error), returncode=FAILED) from None
+            raise CommandError(str(error)) from None
         except OSError as error:
-            raise CommandError(f"Cannot write {target}: {error.strerror or error}.", returncode=FAILED) from None
+            raise CommandError(f"Cannot write {target}: {error.strerror or error}.") from None
         if options["json"]:
             self.print_json(manifest)
         else:

@@ -58,7 +58,7 @@ class Command(NetmodesCommand):
         try:
             report = self.run(lambda: self._measure(names, quick=options["quick"]))
         except BenchmarkError as error:
-            raise CommandError(str(error), returncode=FAILED) from None
+            raise CommandError(str(error)) from None
         if options["json"]:
             self.print_json(report)
         else:
@@ -74,7 +74,7 @@ class Command(NetmodesCommand):
         except KeyError as error:
             raise CommandError(error.args[0], returncode=WRONG_USAGE) from None
         except DebianRootError as error:
-            raise CommandError(str(error), returncode=FAILED) from None
+            raise CommandError(str(error)) from None
 
     async def _measure(self, names: tuple[str, ...], *, quick: bool) -> Report:
         results, failed = [], {}

@@ -93,5 +93,5 @@ class Command(NetmodesCommand):
                 context, run_id, claims, on_progress=on_progress, say=self.say, exclusive_host=context.temporary
             )
         if run is None:
-            raise CommandError("The run was cancelled.", returncode=FAILED)
+            raise CommandError("The run was cancelled.")
         return run

@@ -7,7 +7,7 @@ from django.core.management.base import CommandError, CommandParser
 from dashboard import configuration
 from dashboard.core.operations.deployment import parse_role
 from dashboard.lab import liveness
-from dashboard.management.commanding import FAILED, WRONG_USAGE, NetmodesCommand
+from dashboard.management.commanding import WRONG_USAGE, NetmodesCommand
 
 
 class Command(NetmodesCommand):
@@ -29,5 +29,5 @@ class Command(NetmodesCommand):
         except ValueError as error:
             raise CommandError(str(error), returncode=WRONG_USAGE) from None
         if problem := liveness.problem(configuration.data_dir(), role, options["port"]):
-            raise CommandError(problem, returncode=FAILED)
+            raise CommandError(problem)
         self.stdout.write("ok")

@@ -12,7 +12,7 @@ from dashboard import configuration
 from dashboard.core.machines.labels import parse_labels
 from dashboard.core.operations.machines import name_problem, split_token, suggested_name
 from dashboard.lab.machine_facts import own_facts
-from dashboard.management.commanding import FAILED, WRONG_USAGE, NetmodesCommand, add_privileged_hosts, require_root
+from dashboard.management.commanding import WRONG_USAGE, NetmodesCommand, add_privileged_hosts, require_root
 from dashboard.management.joining import ExchangeError, exchange
 
 
@@ -47,7 +47,7 @@ class Command(NetmodesCommand):
         try:
             received = exchange(address, secret, name, options["label"], own_facts())
         except ExchangeError as error:
-            raise CommandError(str(error), returncode=FAILED) from None
+            raise CommandError(str(error)) from None
         configuration.store_joined(settings.DATA_DIR, received)
         self.say(f"This machine has joined {address} as {name}.")
         if options["no_start"]:

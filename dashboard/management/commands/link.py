@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from dashboard import configuration
-from dashboard.management.commanding import FAILED, NetmodesCommand
+from dashboard.management.commanding import NetmodesCommand
 from dashboard.management.serving import linked_address, public_address, sign_in_line
 from dashboard.store.operations import audit
 
@@ -20,6 +20,6 @@ class Command(NetmodesCommand):
         address = linked_address()
         if address is None:
             message = f"No server runs from {configuration.data_dir()}. Start it with {configuration.COMMAND} up."
-            raise CommandError(message, returncode=FAILED)
+            raise CommandError(message)
         audit.record("link account", "owner", audit.DONE)
         self.stdout.write(sign_in_line(public_address(address)))

@@ -156,5 +156,5 @@ class Command(NetmodesCommand):
             )
             measurement = await database.run(measurement_store.load_measurement, identity)
         if measurement is None:
-            raise CommandError("The run was deleted while it was measured.", returncode=FAILED)
+            raise CommandError("The run was deleted while it was measured.")
         return measurement, identity, context.ref

@@ -75,7 +75,7 @@ class Command(NetmodesCommand):
             return self.run(work)
         except LabBusyError:
             message = f"A lab runs from {folder}. Stop it first; --all removes what it drives."
-            raise CommandError(message, returncode=FAILED) from None
+            raise CommandError(message) from None
 
     async def _reap(self) -> Reaped:
         folder = configuration.data_dir()

@@ -14,7 +14,7 @@ from dashboard.core.measurements.formatting import moment_of
 from dashboard.core.reports.parse import MAX_BYTES, InvalidReportError
 from dashboard.export.formats import Format, export_report
 from dashboard.export.pdf import NoPdfError
-from dashboard.management.commanding import FAILED, NetmodesCommand
+from dashboard.management.commanding import NetmodesCommand
 from dashboard.store.reports import listing as report_listing
 from dashboard.store.reports import saved as saved_reports
 from dashboard.store.reports.listing import ListedReport, ReportNotFoundError, ReportPage
@@ -76,9 +76,9 @@ class Command(NetmodesCommand):
             document = b"".join(parts)
         except ReportNotFoundError:
             sentence = f"There is no report “{options['report'][:40]}”. Run ./netmodes report list."
-            raise CommandError(sentence, returncode=FAILED) from None
+            raise CommandError(sentence) from None
         except NoPdfError as error:
-            raise CommandError(str(error), returncode=FAILED) from None
+            raise CommandError(str(error)) from None
         if options["output"] is None:
             sys.stdout.buffer.write(document)
             sys.stdout.buffer.flush()
@@ -95,7 +95,7 @@ class Command(NetmodesCommand):
             else:
                 result = saved_reports.import_once(data, file_name=name)
         except InvalidReportError as error:
-            raise CommandError(f"Nothing was imported. {error}", returncode=FAILED) from None
+            raise CommandError(f"Nothing was imported. {error}") from None
         row = result.report
         if options["json"]:
             self.print_json(Imported(row.id, row.title, row.digest, row.imported_from, row.url, result.existing))
@@ -125,7 +125,7 @@ def _read(name: str) -> bytes:
         with Path(name).open("rb") as file:
             return file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise CommandError(f"Cannot read {name}: {error.strerror}.", returncode=FAILED) from None
+        raise CommandError(f"Cannot read {name}: {error.strerror}.") from None
 
 
 def _write_whole(path: Path, document: bytes) -> None:
@@ -141,7 +141,7 @@ def _write_whole(path: Path, document: bytes) -> None:
         Path(file.name).chmod(0o666 & ~umask)
         Path(file.name).replace(path)
     except OSError as error:
-        raise CommandError(f"Cannot write {path}: {error.strerror}.", returncode=FAILED) from None
+        raise CommandError(f"Cannot write {path}: {error.strerror}.") from None
 
 
 def _format_page(page: ReportPage) -> str:

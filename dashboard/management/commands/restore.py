@@ -10,7 +10,7 @@ from dashboard import configuration
 from dashboard.backup.archive import BackupError
 from dashboard.backup.backups import Restored, restore_backup
 from dashboard.core.operations.storage import format_size
-from dashboard.management.commanding import FAILED, NetmodesCommand
+from dashboard.management.commanding import NetmodesCommand
 from dashboard.management.serving import served_addresses
 
 
@@ -33,15 +33,15 @@ class Command(NetmodesCommand):
         source = Path(options["file"]).absolute()
         if not options["check"] and (serving := served_addresses()):
             message = f"Netmodes is running at {', '.join(serving)}. Stop it first, then restore."
-            raise CommandError(message, returncode=FAILED)
+            raise CommandError(message)
         try:
             done = restore_backup(
                 source, configuration.data_dir(), self.migrate, replace=options["replace"], only_check=options["check"]
             )
         except (BackupError, DatabaseError) as error:
-            raise CommandError(str(error), returncode=FAILED) from None
+            raise CommandError(str(error)) from None
         except OSError as error:
-            raise CommandError(f"{error.filename or source}: {error.strerror or error}.", returncode=FAILED) from None
+            raise CommandError(f"{error.filename or source}: {error.strerror or error}.") from None
         if options["json"]:
             self.print_json(done)
         else:

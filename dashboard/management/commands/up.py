@@ -16,7 +16,7 @@ from django.core.management.base import CommandError, CommandParser
 from dashboard import configuration, interrupts
 from dashboard.core.operations.deployment import LAB_READY, Role, messaging_problem, parse_role
 from dashboard.core.operations.web_user import WebUser
-from dashboard.management.commanding import FAILED, WRONG_USAGE, NetmodesCommand, add_privileged_hosts
+from dashboard.management.commanding import WRONG_USAGE, NetmodesCommand, add_privileged_hosts
 from dashboard.management.memory import grow_string_table, limit_garbage, limit_heap
 from dashboard.management.serving import (
     address_to_open,
@@ -70,7 +70,7 @@ class Command(NetmodesCommand):
 
         if is_lab_running():
             message = f"Another lab is running from {configuration.data_dir()}. Stop it first."
-            raise CommandError(message, returncode=FAILED)
+            raise CommandError(message)
         self.migrate()
 
         def ready(engine: str) -> None:
@@ -112,7 +112,7 @@ class Command(NetmodesCommand):
             message = (
                 f"Another server is starting from {configuration.data_dir()}. Wait until it has started, or stop it."
             )
-            raise CommandError(message, returncode=FAILED) from None
+            raise CommandError(message) from None
 
     def _find_web_user(self) -> WebUser | None:
         """The user as which the web process runs. If this machine cannot run that process in a sandbox, prints a
@@ -123,7 +123,7 @@ class Command(NetmodesCommand):
         try:
             user = find_user(configuration.data_dir())
         except LookupError as error:
-            raise CommandError(str(error), returncode=FAILED) from None
+            raise CommandError(str(error)) from None
         if reason := find_refusal(user):
             self.say(f"Pages are served as root: this machine does not allow an unprivileged web process ({reason}).")
             return None
@@ -155,7 +155,7 @@ class Command(NetmodesCommand):
                     run = run_lab_and_pages(folder, web, self.say, lambda: self._print_link(url, link))
                     asyncio.run(run, loop_factory=uvloop.new_event_loop)
         except (StarterError, WebProcessError) as error:
-            raise CommandError(str(error), returncode=FAILED) from None
+            raise CommandError(str(error)) from None
 
     def _print_link(self, url: str, link: str) -> None:
         """Prints the address and the sign-in link, and tells the service manager that pages are served."""

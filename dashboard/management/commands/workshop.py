@@ -9,7 +9,7 @@ from dashboard import configuration
 from dashboard.core.workshops.model import Workshop
 from dashboard.core.workshops.parser import ParsedWorkshop
 from dashboard.lab.workshops.files import Library, LibraryEntry, read_folder
-from dashboard.management.commanding import FAILED, NetmodesCommand
+from dashboard.management.commanding import NetmodesCommand
 
 
 def as_json(parsed: ParsedWorkshop) -> dict[str, Any]:
@@ -55,7 +55,7 @@ class Command(NetmodesCommand):
             self.say(str(problem))
         if parsed.workshop is None:
             count = len(parsed.problems)
-            raise CommandError(f"{count} {'problem' if count == 1 else 'problems'} in {path}.", returncode=FAILED)
+            raise CommandError(f"{count} {'problem' if count == 1 else 'problems'} in {path}.")
 
     def _list(self, *, json: bool) -> None:
         own = configuration.data_dir() / "workshops"

@@ -15,8 +15,6 @@ from dashboard import configuration
 from dashboard.core.operations.web_user import WebUser
 from dashboard.management.pages.sandbox import RefusedError, Sandbox
 
-#: Folders beside the code that are needed for pages. A wheel has them inside the package.
-FOLDERS = ("templates", "static", "locale", "docs")
 #: The addresses of name servers, for sign-ins with OpenID Connect; systemd-resolved keeps the file below /run.
 RESOLVER = Path("/etc/resolv.conf")
 #: Variables that name certificates of authorities for these sign-ins. The value may be a list of folders.
@@ -64,7 +62,7 @@ def code_folders() -> list[Path]:
     """The folders of the code and of the Python environment, without the data folder. Of a checkout, the history and
     the tests are omitted as well, because a running server does not need them."""
     package = Path(configuration.__file__).resolve().parent
-    beside = [] if configuration.INSTALLED else [configuration.BASE / name for name in FOLDERS]
+    beside = [] if configuration.INSTALLED else [configuration.BASE / name for name in configuration.BUNDLED_FOLDERS]
     return [package, *(folder for folder in beside if folder.is_dir()), Path(sys.prefix)]
 
 
