@@ -18,6 +18,7 @@ from dashboard.export.html import render_file
 from dashboard.models import Report, ReportTag
 from dashboard.store.reports import saved as saved_reports
 from dashboard.web.http.threaded_views import ClientGoneError
+from dashboard.web.operations.accounts import guard
 from tests.support.polling import eventually
 from tests.support.reports import make_file
 from tests.web.asgi_client import Person, abandon, http
@@ -108,7 +109,7 @@ async def test_a_cancelled_import_leaves_nothing_behind(
     monkeypatch: pytest.MonkeyPatch, me: Person, address: str, headers: tuple[tuple[str, str], ...], body: bytes
 ) -> None:
     stored, resumed, ended = threading.Event(), threading.Event(), threading.Event()
-    import_once, add_tags = saved_reports.import_once, ReportTag.objects.bulk_create
+    import_once, add_tags, store = saved_reports.import_once, ReportTag.objects.bulk_create, guard._store
 
     def hold(*given: Any, **more: Any) -> Any:
         """The last statement of the transaction waits until the client is gone."""
@@ -123,10 +124,15 @@ async def test_a_cancelled_import_leaves_nothing_behind(
         finally:
             ended.set()
 
+    def resume(*given: Any) -> None:
+        """The audit entry of the cancelled command waits for the transaction."""
+        resumed.set()
+        store(*given)
+
     monkeypatch.setattr(ReportTag.objects, "bulk_create", hold)
     monkeypatch.setattr(saved_reports, "import_once", watched)
+    monkeypatch.setattr(guard, "_store", resume)
     await abandon("POST", address, stored.is_set, who=me, headers=headers, body=body)
-    resumed.set()
     await eventually(ended.is_set)
     assert not await Report.objects.aexists()
     assert not await ReportTag.objects.aexists()

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import Resolver404, resolve
@@ -105,8 +105,11 @@ class AccountMiddleware:
             try:
                 response = self.get_response(request)
             except BaseException:
-                # CancelledError: the client has disconnected. The command may have taken effect.
+                # CancelledError: the client has disconnected. The command may have taken effect. Django closes the
+                # request's connections without waiting for this thread.
                 _store(entry, audit.FAILED)
+                if not connection.in_atomic_block:
+                    connection.close()
                 raise
             if request.resolver_match is None and request.method not in SAFE_METHODS and entry.user is not None:
                 _name_hidden(request, entry)
