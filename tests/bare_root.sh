@@ -239,11 +239,16 @@ PYTHON
 # A terminal sends SIGINT to every process of its foreground group. setsid(1) made one for the launcher, which
 # became manage.py; the group is field 5 of /proc/PID/stat, the third after the name in parentheses.
 press_ctrl_c() {
-    local pid stat
-    # The first child is the lab; the terminal does not reach the other children, which have sessions of their own.
-    pid=$(members | sed -n 's/^\([0-9]*\): .*manage\.py up .*/\1/p' | sort -n)
-    pid=${pid%%$'\n'*}
-    [[ -n $pid ]] || fail "no manage.py runs: $(members)"
+    local pid stat fields found=()
+    # The oldest one is the lab; the terminal does not reach the others, which have sessions of their own. Numbers of
+    # processes start again from the beginning, so the time of the start counts: field 22, the twentieth after the name.
+    for pid in $(members | sed -n 's/^\([0-9]*\): .*manage\.py up .*/\1/p'); do
+        stat=$(<"/proc/$pid/stat")
+        read -ra fields <<<"${stat##*) }"
+        found+=("${fields[19]} $pid")
+    done
+    [[ ${#found[@]} -gt 0 ]] || fail "no manage.py runs: $(members)"
+    pid=$(printf '%s\n' "${found[@]}" | sort -n | sed -n '1s/.* //p')
     stat=$(<"/proc/$pid/stat")
     read -r _ _ group _ <<<"${stat##*) }"
     kill -INT -- "-$group"
