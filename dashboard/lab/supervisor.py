@@ -36,7 +36,7 @@ RETRY_S = 3.0
 CLEAN_UP_S = 10.0
 #: The errors because of which a lab cannot open now: no engine, no private host, another lab, no database, or
 #: files that cannot be read, written or removed, such as those of an ended host.
-UNAVAILABLE = (EngineError, PrivateHostError, LabBusyError, DatabaseError, OSError)
+LAB_CANNOT_OPEN = (EngineError, PrivateHostError, LabBusyError, DatabaseError, OSError)
 
 
 class LabUnavailableError(Exception):
@@ -108,12 +108,12 @@ class Supervisor:
         return self._opened(self._terminals)
 
     async def open_lab(self, data_dir: Path, say: Callable[[str], None]) -> None:
-        """Opens the lab. If this fails with one of ``UNAVAILABLE``, tries again in the background until it succeeds.
-        ``say`` is called with messages for the user."""
+        """Opens the lab. If this fails with one of ``LAB_CANNOT_OPEN``, tries again in the background until it
+        succeeds. ``say`` is called with messages for the user."""
         self._loop = asyncio.get_running_loop()
         try:
             await self._open(data_dir, say, may_start_private=True)
-        except UNAVAILABLE as error:
+        except LAB_CANNOT_OPEN as error:
             self._note_problem(error)
             say(self.problem)
             self._retry = self._loop.create_task(self._retry_open(data_dir, say))
@@ -197,7 +197,7 @@ class Supervisor:
             try:
                 await self._open(data_dir, say, may_start_private=False)
                 say("The Docker Engine answers now.")
-            except UNAVAILABLE as error:
+            except LAB_CANNOT_OPEN as error:
                 self._note_problem(error)
 
     async def close_lab(self, say: Callable[[str], None], *, leave: bool = False) -> None:

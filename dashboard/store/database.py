@@ -1,6 +1,7 @@
 """Runs database queries in a thread of their own: those of a lab, and those of the feeds of pages."""
 
 import asyncio
+import logging
 import select
 import threading
 import time
@@ -8,11 +9,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
-from django.db import close_old_connections, connection, connections
+from django.db import InterfaceError, OperationalError, close_old_connections, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from dashboard.store.telemetry import telemetry
 
+log = logging.getLogger(__name__)
+#: The exceptions of a database that does not answer now, such as PostgreSQL during a restart.
+DATABASE_UNAVAILABLE = (OperationalError, InterfaceError)
 #: The names of these threads.
 LAB_THREAD, FEED_THREAD = "lab-database", "feed-database"
 #: A connection that was used within these seconds is reused without a check, because a check takes as long as a query.
@@ -20,6 +24,8 @@ FRESH_S = 1.0
 #: How long a page and a lab wait for another process that writes to SQLite's file. A page then shows the reason; the
 #: lab tries again. A command waits as long as ``SQLITE_OPTIONS`` sets.
 PAGE_WAIT_S, LAB_WAIT_S = 2.5, 5.0
+#: The interval between two attempts to call a function while the database does not answer.
+RETRY_S = 1.0
 
 
 def limit_waiting(connection: BaseDatabaseWrapper, **_options: object) -> None:
@@ -79,6 +85,20 @@ class DatabaseThread:
         finally:
             if self._is_lab:
                 telemetry.database_s.add(time.monotonic() - began)
+
+    async def retry[**P, T](
+        self, gives_up: Callable[[], bool], function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Calls ``function`` as ``run`` does, and repeats the call while the database does not answer, until
+        ``gives_up`` returns True. Raises one of ``DATABASE_UNAVAILABLE`` then."""
+        while True:
+            try:
+                return await self.run(function, *args, **kwargs)
+            except DATABASE_UNAVAILABLE as error:
+                if gives_up():
+                    raise
+                log.warning("the database does not answer: %s; trying again", error)
+                await asyncio.sleep(RETRY_S)
 
     def close(self) -> None:
         """Closes the connection and ends the thread. Waits at most ``LAB_WAIT_S`` for earlier calls, which may be

@@ -172,9 +172,10 @@ def exists(run: str) -> bool:
 
 
 def add_block(run: str, block: Block) -> None:
-    """Stores one block in a transaction of its own."""
+    """Stores one block in a transaction of its own. A repeated call has no effect."""
     series = MeasurementSeries.objects.only("pk").get(run_id=run, key=block.series)
-    MeasurementBlock.objects.create(series=series, **{name: getattr(block, name) for name in BLOCK_FIELDS})
+    values = {name: getattr(block, name) for name in BLOCK_FIELDS}
+    MeasurementBlock.objects.bulk_create([MeasurementBlock(series=series, **values)], ignore_conflicts=True)
 
 
 def finish_run(
@@ -242,8 +243,7 @@ def load_measurement(run: str) -> Measurement | None:
             return msgspec.json.decode(row.result, type=Measurement)
     found = _build(row)
     if row.state not in LIVE:
-        text = msgspec.json.encode(found).decode()
-        MeasurementRun.objects.filter(pk=run, state=row.state).update(result=text)
+        MeasurementRun.objects.filter(pk=run, state=row.state).update(result=msgspec.json.encode(found).decode())
     return found
 
 
@@ -268,8 +268,8 @@ def load_blocks(run: str) -> tuple[tuple[Series, ...], dict[str, list[Block]]]:
     """The series of a run, and its blocks by series key, in the order of their rounds."""
     series, keys = _series_of(run)
     blocks: dict[str, list[Block]] = defaultdict(list)
-    found = MeasurementBlock.objects.filter(series_id__in=keys).order_by("round")
-    for values in found.values("series_id", *BLOCK_FIELDS):
+    rows = MeasurementBlock.objects.filter(series_id__in=keys).order_by("round")
+    for values in rows.values("series_id", *BLOCK_FIELDS):
         key = keys[values.pop("series_id")]
         values["histogram"] = bytes(values["histogram"])
         blocks[key].append(Block(key, **values))

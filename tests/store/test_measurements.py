@@ -90,6 +90,15 @@ def test_acknowledged_blocks_are_loaded_unchanged() -> None:
     assert blocks == {"host/loopback": [sent]}
 
 
+def test_a_block_that_is_stored_twice_is_kept_once() -> None:
+    """A call is repeated if the connection was lost before the server confirmed it."""
+    run = begun()
+    sent = block("host/loopback", 0, 10.0)
+    for _ in range(2):
+        measurement_store.add_block(run, sent)
+    assert measurement_store.load_blocks(run)[1] == {"host/loopback": [sent]}
+
+
 def test_a_finished_run_has_figures_verdicts_and_missing_paths() -> None:
     run = measured()
     measurement_store.finish_run(run, Stop.TIME, "The time is up.", 3.0, Environment(kernel="6.18"), {})

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -210,3 +211,21 @@ async def healed(lab_harness: LabHarness, identity: str, deadline_s: float = DEA
 
     found: ExperimentHead = await eventually(head, deadline_s)
     return found
+
+
+def fail_first_calls(
+    monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str, error: Exception, times: float = 1
+) -> Callable[[], float]:
+    """Makes the first calls of ``module.name``, a function of the store, raise ``error``. Returns a function that tells
+    how many calls will still raise it."""
+    function, left = getattr(module, name), times
+
+    def fail(*args: Any, **kwargs: Any) -> Any:
+        nonlocal left
+        if left:
+            left -= 1
+            raise error
+        return function(*args, **kwargs)
+
+    monkeypatch.setattr(module, name, fail)
+    return lambda: left

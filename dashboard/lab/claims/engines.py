@@ -207,4 +207,4 @@ def private_engine_version() -> str:
 
 
 #: The exceptions that are raised if a private host cannot start.
-UNAVAILABLE = (private_host.PrivateHostError, EngineError)
+NO_PRIVATE_ENGINE = (private_host.PrivateHostError, EngineError)

@@ -17,7 +17,7 @@ from dashboard.core.claims.testbed import NotTestableError
 from dashboard.engine.hosts import private_host
 from dashboard.engine.protocol import EngineError
 from dashboard.lab.claims.engines import (
-    UNAVAILABLE,
+    NO_PRIVATE_ENGINE,
     ClaimEngine,
     open_engine,
     private_engine_version,
@@ -169,7 +169,7 @@ async def open_engines(
         return_exceptions=True,
     )
     for result in others:
-        if isinstance(result, BaseException) and not isinstance(result, UNAVAILABLE):
+        if isinstance(result, BaseException) and not isinstance(result, NO_PRIVATE_ENGINE):
             raise result
     if isinstance(own, BaseException):
         raise own

@@ -19,7 +19,7 @@ from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.state import NamespaceState
 from dashboard.engine.protocol import ContainerFacts, EngineError, EngineUnreachable
 from dashboard.interrupts import uninterrupted
-from dashboard.lab.claims.engines import UNAVAILABLE, ClaimEngine, start_private_engine
+from dashboard.lab.claims.engines import NO_PRIVATE_ENGINE, ClaimEngine, start_private_engine
 from dashboard.lab.claims.testbed_reading import LISTEN_TIMEOUT_S, POLL_S, TestbedReader
 from dashboard.lab.claims.testbed_servers import MachineServers
 from dashboard.lab.claims.testbed_timing import Timings
@@ -180,7 +180,7 @@ class EngineTestbed(TestbedReader):
             target = await start_private_engine(
                 self._engines, self._target.data_dir, self._target.watches, daemon=options, setup=setup
             )
-        except UNAVAILABLE as error:
+        except NO_PRIVATE_ENGINE as error:
             raise NotTestableError(f"It needs a private host: {error}") from error
         other = EngineTestbed(target, self._labels, self._prefix, mutation=self._mutation)
         self._others.append(other)

@@ -8,8 +8,6 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 
-from django.db import InterfaceError, OperationalError
-
 from dashboard.core.claims.catalogue import all_claims
 from dashboard.core.claims.model import Claim
 from dashboard.core.claims.run import ClaimsRun, ClaimState, ExecutedClaim
@@ -19,13 +17,11 @@ from dashboard.lab.claims.executor import ClaimRunner, OnProgress, open_engines
 from dashboard.lab.context import Context
 from dashboard.store import claim_runs
 from dashboard.store.claim_runs import QueuedRun
+from dashboard.store.database import DATABASE_UNAVAILABLE
 from dashboard.store.telemetry import telemetry
 
 log = logging.getLogger(__name__)
 CANCEL_POLL_S = 0.3
-#: Errors of a database that does not answer at the moment, such as PostgreSQL during a restart.
-UNAVAILABLE = (OperationalError, InterfaceError)
-RETRY_S = 1.0
 #: How many seconds a run that has ended waits for a database that does not answer.
 LAST_WRITES_S = 30.0
 
@@ -57,17 +53,13 @@ class _ProgressWriter:
 
     async def store[**P](self, function: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
         """Calls a function of the store, and repeats the call while the database does not answer. Raises
-        OperationalError or InterfaceError ``LAST_WRITES_S`` after ``end``, or if the run's task is cancelled: a server
+        one of ``DATABASE_UNAVAILABLE`` ``LAST_WRITES_S`` after ``end``, or if the run's task is cancelled: a server
         that stops does not wait for its database."""
-        while True:
-            try:
-                return await self._context.database.run(function, *args, **kwargs)
-            except UNAVAILABLE as error:
-                stops = self._runner is not None and self._runner.cancelling() > 0
-                if stops or time.monotonic() >= self._give_up_at:
-                    raise
-                log.warning("claims %s could not be stored: %s; trying again", self._run, error)
-                await asyncio.sleep(RETRY_S)
+        await self._context.database.retry(self._gives_up, function, *args, **kwargs)
+
+    def _gives_up(self) -> bool:
+        stops = self._runner is not None and self._runner.cancelling() > 0
+        return stops or time.monotonic() >= self._give_up_at
 
     def end(self) -> None:
         """Makes ``write`` return after it has written the states that are already queued."""
@@ -146,7 +138,7 @@ async def _is_cancelled(context: Context, run: str) -> bool:
     """Returns whether the cancellation of the run was requested; False if the database does not answer."""
     try:
         return await context.database.run(claim_runs.is_cancelled, run)
-    except UNAVAILABLE:
+    except DATABASE_UNAVAILABLE:
         return False
 
 

@@ -8,7 +8,6 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from django.db import InterfaceError, OperationalError
 from django.db.models import Count, Max, Min, Sum
 from django.db.models.functions import Length
 
@@ -17,7 +16,7 @@ from dashboard.core.terminal.limits import RECORD_BYTES, RECORD_PIECES, refuse_t
 from dashboard.core.training.session import HostsFor
 from dashboard.interrupts import uninterrupted
 from dashboard.models import Participant, TerminalRecord
-from dashboard.store.database import DatabaseThread
+from dashboard.store.database import DATABASE_UNAVAILABLE, DatabaseThread
 from dashboard.store.training.hosts import is_over
 from dashboard.store.write_lock import writing
 
@@ -149,7 +148,7 @@ class Recorder:
             try:
                 if not await self._database.run(store, participant, step, self._clock(), bytes(data)):
                     self._full.add((participant, step))
-            except (OperationalError, InterfaceError) as error:
+            except DATABASE_UNAVAILABLE as error:
                 log.warning("output of a terminal cannot be stored now: %s", error)
                 self._buffers[participant, step] = data + self._buffers[participant, step]
             except Exception:

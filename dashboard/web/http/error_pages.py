@@ -3,7 +3,7 @@
 import logging
 import sys
 
-from django.db import DatabaseError, InterfaceError, OperationalError
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template import loader
@@ -11,6 +11,7 @@ from django.urls import Resolver404
 from django.utils.translation import gettext as _
 
 from dashboard.core.operations.database_problems import explain_database_error, is_damaged
+from dashboard.store.database import DATABASE_UNAVAILABLE
 
 log = logging.getLogger(__name__)
 #: Seconds after which the client may try again (Retry-After); a restart of the database takes less.
@@ -32,7 +33,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     The response contains no traceback, and creating it makes no query.
     """
     error = sys.exc_info()[1]
-    unavailable = isinstance(error, OperationalError | InterfaceError) or (
+    unavailable = isinstance(error, DATABASE_UNAVAILABLE) or (
         isinstance(error, DatabaseError) and is_damaged(str(error))
     )
     status = 503 if unavailable else 500

@@ -19,7 +19,7 @@ from dashboard.lab.reaper import reap
 from dashboard.store import claim_runs
 from dashboard.store.claim_runs import RunSummary
 from tests.support.fakes import FakeEngine
-from tests.support.lab_harness import LabHarness
+from tests.support.lab_harness import LabHarness, fail_first_calls
 from tests.support.polling import eventually
 
 
@@ -168,29 +168,13 @@ async def test_an_unreachable_engine_fails_the_run_with_the_reason(fake_lab: Lab
     assert (await wait_for_state(fake_lab, run, "failed")).problem == "It hangs."
 
 
-def refuse(monkeypatch: pytest.MonkeyPatch, name: str, error: Exception, times: float = 1) -> Callable[[], float]:
-    """Makes the first calls of ``claim_runs.name`` raise ``error``. Returns a function that tells how many calls will
-    still raise it."""
-    function, left = getattr(claim_runs, name), times
-
-    def refused(*args: Any) -> Any:
-        nonlocal left
-        if left:
-            left -= 1
-            raise error
-        return function(*args)
-
-    monkeypatch.setattr(claim_runs, name, refused)
-    return lambda: left
-
-
 async def test_a_run_continues_while_the_database_does_not_tell_whether_it_is_cancelled(
     fake_lab: LabHarness, fake: FakeEngine, launched: asyncio.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(claim_worker, "CANCEL_POLL_S", 0.01)
     run = await queue(fake_lab, "waits")
     await launched.wait()
-    left = refuse(monkeypatch, "is_cancelled", OperationalError("database is locked"))
+    left = fail_first_calls(monkeypatch, claim_runs, "is_cancelled", OperationalError("database is locked"))
     await eventually(lambda: not left())
     assert len(fake.made) == 1
     assert await fake_lab.database.run(claim_runs.request_cancel, run)
@@ -201,9 +185,9 @@ async def test_a_run_continues_while_the_database_does_not_tell_whether_it_is_ca
 async def test_results_are_stored_when_the_database_answers_again(
     fake_lab: LabHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(claim_worker, "RETRY_S", 0.0)
+    monkeypatch.setattr("dashboard.store.database.RETRY_S", 0.0)
     for name in ("record_state", "finish"):
-        refuse(monkeypatch, name, OperationalError("server closed the connection unexpectedly"))
+        fail_first_calls(monkeypatch, claim_runs, name, OperationalError("server closed the connection unexpectedly"))
     found = await wait_for_state(fake_lab, await queue(fake_lab, "quick"), "finished")
     assert (found.done, found.count.holds) == (1, 1)
 
@@ -212,7 +196,7 @@ async def test_a_run_whose_end_was_not_stored_is_marked_as_failed_and_the_next_o
     fake_lab: LabHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(claim_worker, "LAST_WRITES_S", 0.0)
-    refuse(monkeypatch, "finish", OperationalError("server closed the connection unexpectedly"))
+    fail_first_calls(monkeypatch, claim_runs, "finish", OperationalError("server closed the connection unexpectedly"))
     first, second = await queue(fake_lab, "quick"), await queue(fake_lab, "quick")
     assert "database" in (await wait_for_state(fake_lab, first, "failed")).problem
     await wait_for_state(fake_lab, second, "finished")
@@ -221,7 +205,7 @@ async def test_a_run_whose_end_was_not_stored_is_marked_as_failed_and_the_next_o
 async def test_results_that_cannot_be_stored_fail_the_run(
     fake_lab: LabHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    refuse(monkeypatch, "record_state", ProgrammingError("no such column"))
+    fail_first_calls(monkeypatch, claim_runs, "record_state", ProgrammingError("no such column"))
     found = await wait_for_state(fake_lab, await queue(fake_lab, "quick"), "failed")
     assert found.problem == "no such column"
 
@@ -231,7 +215,7 @@ async def test_a_run_that_cannot_be_followed_leaves_nothing(
 ) -> None:
     run = await queue(fake_lab, "waits")
     await launched.wait()
-    refuse(monkeypatch, "is_cancelled", ProgrammingError("no such column"))
+    fail_first_calls(monkeypatch, claim_runs, "is_cancelled", ProgrammingError("no such column"))
     assert (await wait_for_state(fake_lab, run, "failed")).problem == "no such column"
     assert fake.made == {}
 
@@ -241,7 +225,7 @@ async def test_a_server_that_stops_does_not_wait_for_its_database(
 ) -> None:
     run = await queue(fake_lab, "waits")
     await launched.wait()
-    refuse(monkeypatch, "finish", OperationalError("the database does not answer"), math.inf)
+    fail_first_calls(monkeypatch, claim_runs, "finish", OperationalError("the database does not answer"), math.inf)
     await fake_lab.lab.close()
     assert fake.made == {}
     found = await fake_lab.database.run(claim_runs.load_run, run)
@@ -252,7 +236,7 @@ async def test_a_server_that_stops_does_not_wait_for_its_database(
 async def test_a_server_that_stops_does_not_wait_until_results_are_stored(
     fake_lab: LabHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(claim_worker, "RETRY_S", 0.01)
+    monkeypatch.setattr("dashboard.store.database.RETRY_S", 0.01)
     monkeypatch.setattr(claim_worker, "LAST_WRITES_S", math.inf)
     ended = asyncio.Event()
     end = claim_worker._ProgressWriter.end
@@ -263,7 +247,7 @@ async def test_a_server_that_stops_does_not_wait_until_results_are_stored(
 
     monkeypatch.setattr(claim_worker._ProgressWriter, "end", note_end)
     for name in ("record_state", "finish"):
-        refuse(monkeypatch, name, OperationalError("the database does not answer"), math.inf)
+        fail_first_calls(monkeypatch, claim_runs, name, OperationalError("the database does not answer"), math.inf)
     await queue(fake_lab, "quick")
     await ended.wait()
     async with asyncio.timeout(5):

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import math
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, ProgrammingError
 from django.db.models.functions import Now
 
 from dashboard.core.experiments.messages import Phase
 from dashboard.core.measurements.measurement import Block, Measurement, Options, Probe, Stop
-from dashboard.core.measurements.schedule import make_series
+from dashboard.core.measurements.schedule import Series, make_series
 from dashboard.core.paths.model import Path, PathKind
 from dashboard.lab.experiments.driver import ExperimentDriver
 from dashboard.lab.machines.client_line import ClientLines
 from dashboard.lab.measurements import run as measurement_run
 from dashboard.lab.measurements.run import EXPIRED, Plan, measure_paths, plan_series
 from dashboard.lab.measurements.worker import MeasurementWorker
+from dashboard.latency.runner import Outcome
 from dashboard.models import MeasurementClient
 from dashboard.store import measurements as measurement_store
 from dashboard.store.measurements import RequestedRun
 from dashboard.store.operations import measurement_clients as client_store
-from tests.support.lab_harness import LabHarness
+from tests.support.lab_harness import LabHarness, fail_first_calls
 from tests.support.polling import eventually
 
 SLEEP = "sleep 1000"
@@ -183,29 +186,82 @@ async def test_a_run_that_waited_too_long_is_measured_without_other_machines(lab
     await lab_harness.stop(experiment)
 
 
-async def test_an_error_of_the_database_ends_the_measurement(
+async def replaced(
+    fake_lab: LabHarness, monkeypatch: pytest.MonkeyPatch, measure: Callable[..., Awaitable[Outcome]]
+) -> tuple[ExperimentDriver, RequestedRun]:
+    """Requests a measurement of the series of ``BLOCK``, for which ``measure`` is called instead of the real
+    function."""
+    series = make_series([Path(PathKind.LOOPBACK, "", "machine", "host", address="127.0.0.1")], [Probe.TCP_RR])
+    monkeypatch.setattr(measurement_run, "plan_series", lambda *_arguments: Plan(series, ()))
+    monkeypatch.setattr(measurement_run, "run_measurement", measure)
+    experiment = await fake_lab.running("host")
+    asked = await ask(fake_lab, experiment, Probe.TCP_RR, Options(seconds=60.0))
+    return fake_lab.driver(experiment), asked
+
+
+async def test_a_measurement_goes_on_while_the_database_does_not_answer(
+    fake_lab: LabHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = OperationalError("server closed the connection")
+    failures: list[Callable[[], float]] = []
+
+    async def measure(
+        series: Sequence[Series], *_arguments: Any, on_block: Callable[[Block], Awaitable[None]], **_options: Any
+    ) -> Outcome:
+        await on_block(Block(series[0].key, 0, 0.0, 0.1, 10, center_us=20.0))
+        await eventually(lambda: not any(left() for left in failures))
+        return Outcome(Stop.TIME, "The time is up.", 60.0, 1)
+
+    driver, asked = await replaced(fake_lab, monkeypatch, measure)
+    monkeypatch.setattr("dashboard.store.database.RETRY_S", 0.0)
+    monkeypatch.setattr(measurement_run, "CANCEL_LOOK_S", 0.01)
+    failures += [
+        fail_first_calls(monkeypatch, measurement_store, name, error) for name in ("is_cancelled", "add_block")
+    ]
+    fail_first_calls(monkeypatch, measurement_store, "finish_run", error)
+    await measure_paths(fake_lab.context, driver, asked)
+    found = await result(fake_lab, asked.id)
+    assert (found.stopped, [one.blocks for one in found.series]) == (Stop.TIME, [1])
+
+
+async def test_another_error_of_the_database_ends_the_measurement(
     fake_lab: LabHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ended = asyncio.Event()
 
-    async def measures(*_arguments: Any, **_options: Any) -> None:
+    async def measure(*_arguments: Any, **_options: Any) -> Outcome:
         try:
             await asyncio.Event().wait()
         finally:
             ended.set()
+        raise AssertionError
 
-    def refuse(_run: str) -> bool:
-        raise OperationalError("server closed the connection")
-
-    experiment = await fake_lab.running("host")
-    asked = await ask(fake_lab, experiment, Probe.TCP_RR, Options(seconds=60.0))
-    series = make_series([Path(PathKind.LOOPBACK, "", "machine", "host", address="127.0.0.1")], [Probe.TCP_RR])
-    monkeypatch.setattr(measurement_run, "plan_series", lambda *_arguments: Plan(series, ()))
-    monkeypatch.setattr(measurement_run, "run_measurement", measures)
-    monkeypatch.setattr(measurement_store, "is_cancelled", refuse)
-    with pytest.raises(OperationalError, match="server closed"):
-        await measure_paths(fake_lab.context, fake_lab.driver(experiment), asked)
+    driver, asked = await replaced(fake_lab, monkeypatch, measure)
+    fail_first_calls(monkeypatch, measurement_store, "is_cancelled", ProgrammingError("no such column"))
+    with pytest.raises(ProgrammingError):
+        await measure_paths(fake_lab.context, driver, asked)
     assert ended.is_set()
+
+
+async def test_a_measurement_of_a_server_that_stops_does_not_wait_for_the_database(
+    fake_lab: LabHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began = asyncio.Event()
+
+    async def measure(*_arguments: Any, **_options: Any) -> Outcome:
+        began.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    driver, asked = await replaced(fake_lab, monkeypatch, measure)
+    error = OperationalError("server closed the connection")
+    fail_first_calls(monkeypatch, measurement_store, "finish_run", error, math.inf)
+    task = asyncio.create_task(measure_paths(fake_lab.context, driver, asked))
+    await began.wait()
+    task.cancel()
+    async with asyncio.timeout(5):
+        with pytest.raises(OperationalError):
+            await task
 
 
 def test_a_failed_block_does_not_count() -> None:

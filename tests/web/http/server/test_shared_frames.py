@@ -169,7 +169,7 @@ TEXT = Frame(Opcode.TEXT, b"a message").serialize(mask=True)
 @pytest.mark.parametrize("between", [b"", TEXT], ids=["pings", "pings and texts"])
 async def test_pings_of_a_client_that_does_not_read_wait(between: bytes) -> None:
     """They also wait if the application takes a message among them."""
-    application, loop, count = RecordingApplication(), asyncio.get_running_loop(), 100_000
+    application, loop, count = RecordingApplication(), asyncio.get_running_loop(), 300_000
     sent = (ping(b"x" * 100) * 100 + between) * (count // 100)
     async with serving(application) as url:
         host = url.removeprefix("ws://").removesuffix("/")
