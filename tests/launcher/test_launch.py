@@ -13,6 +13,13 @@ from dashboard.launcher.launch import Launch
 MakeLaunch = Callable[..., Launch]
 
 
+@pytest.fixture
+def user_with_sudo(programs: Callable[..., None], user: Callable[[int], None]) -> None:
+    """An ordinary user, on a machine that has sudo."""
+    programs("sudo")
+    user(1000)
+
+
 def test_the_data_folder_is_var_unless_another_one_is_chosen(
     launch: MakeLaunch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -69,14 +76,10 @@ def test_root_is_never_refused(launch: MakeLaunch, user: Callable[[int], None]) 
         launch("up").require_root("reason")
 
 
+@pytest.mark.usefixtures("user_with_sudo")
 def test_the_line_for_root_repeats_the_settings_and_names_those_that_hold_secrets(
-    launch: MakeLaunch,
-    programs: Callable[..., None],
-    monkeypatch: pytest.MonkeyPatch,
-    user: Callable[[int], None],
+    launch: MakeLaunch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    programs("sudo")
-    user(1000)
     monkeypatch.delenv("NETMODES_DATA_DIR")
     monkeypatch.setenv("NETMODES_ALLOWED_HOSTS", "192.0.2.2")
     monkeypatch.setenv("NETMODES_NO_INSTALL", "1")
@@ -93,14 +96,10 @@ def test_the_line_for_root_repeats_the_settings_and_names_those_that_hold_secret
     )
 
 
+@pytest.mark.usefixtures("user_with_sudo")
 def test_a_data_folder_of_another_user_is_reported_with_the_whole_line_for_root(
-    launch: MakeLaunch,
-    programs: Callable[..., None],
-    monkeypatch: pytest.MonkeyPatch,
-    user: Callable[[int], None],
+    launch: MakeLaunch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    programs("sudo")
-    user(1000)
     started = launch("report", "export", "7", "--format", "md")
     monkeypatch.setattr(os, "access", lambda _path, wanted: wanted != os.W_OK)
     with pytest.raises(LauncherError) as refused:

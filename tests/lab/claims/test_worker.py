@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -56,6 +57,17 @@ async def queue(lab_harness: LabHarness, *claims: str) -> str:
     return run
 
 
+@asynccontextmanager
+async def run_that_waits_for_the_lock(lab_harness: LabHarness) -> AsyncIterator[str]:
+    """Holds the worker's lock, as a run on another host does; yields a run that waits for it."""
+    worker = lab_harness.lab._claim_worker
+    assert worker is not None
+    async with worker._lock:
+        run = await queue(lab_harness, "quick")
+        await eventually(lambda: worker._task is not None)
+        yield run
+
+
 async def wait_for_state(lab_harness: LabHarness, run: str, state: str) -> RunSummary:
     async def found() -> RunSummary | None:
         now = await lab_harness.database.run(claim_runs.load_run, run)
@@ -102,11 +114,7 @@ async def test_a_queued_run_is_cancelled_while_another_is_executed(
 
 
 async def test_a_run_that_waits_for_a_run_on_another_host_is_cancelled(fake_lab: LabHarness) -> None:
-    worker = fake_lab.lab._claim_worker
-    assert worker is not None
-    async with worker._lock:
-        run = await queue(fake_lab, "quick")
-        await eventually(lambda: worker._task is not None)
+    async with run_that_waits_for_the_lock(fake_lab) as run:
         assert await fake_lab.database.run(claim_runs.request_cancel, run)
         fake_lab.lab.wake()
         await wait_for_state(fake_lab, run, "cancelled")
@@ -120,11 +128,7 @@ async def test_a_run_that_was_cancelled_while_it_waited_is_not_executed(
     """The cancellation precedes the next pass of the lab."""
     executed: list[str] = []
     monkeypatch.setattr(claim_runs, "mark_running", executed.append)
-    worker = fake_lab.lab._claim_worker
-    assert worker is not None
-    async with worker._lock:
-        run = await queue(fake_lab, "quick")
-        await eventually(lambda: worker._task is not None)
+    async with run_that_waits_for_the_lock(fake_lab) as run:
         assert await fake_lab.database.run(claim_runs.request_cancel, run)
     await wait_for_state(fake_lab, run, "cancelled")
     assert executed == []

@@ -7,9 +7,7 @@ import json
 import pytest
 from channels.db import database_sync_to_async
 
-from dashboard.engine.protocol import EngineUnreachable
 from dashboard.store import experiments as experiment_store
-from dashboard.web.service import service
 from tests.support.lab_harness import LabHarness
 from tests.support.specs import make_spec
 from tests.web.asgi_client import Answer, Person, http
@@ -72,13 +70,8 @@ async def test_an_experiment_that_is_stopped_or_unknown_is_refused(me: Person, l
     assert (await http("GET", f"/experiments/{identity}/trace/", who=me)).status == 405
 
 
-async def test_without_the_engine_of_a_private_host_a_trace_is_refused_with_a_reason(
-    me: Person, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def ask_about(*_arguments: object) -> None:
-        raise EngineUnreachable("The engine did not answer within 5 s.")
-
-    monkeypatch.setattr(service, "ask_about", ask_about)
+@pytest.mark.usefixtures("silent_engine")
+async def test_without_the_engine_of_a_private_host_a_trace_is_refused_with_a_reason(me: Person) -> None:
     identity = await database_sync_to_async(experiment_store.create_experiment)(make_spec("host", port=1))
     for answer in (await by_page(identity, me, f"way={KEY}"), await by_api(identity, me, {"way": KEY})):
         assert answer.status == 409

@@ -15,7 +15,7 @@ from django.test import RequestFactory
 from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import ArmStatus, ModeReport, Phase
-from dashboard.engine.protocol import EngineError, EngineUnreachable
+from dashboard.engine.protocol import EngineError
 from dashboard.lab.remote.experiment_calls import LaunchOptions, launch_options
 from dashboard.models import Experiment
 from dashboard.store import experiments as experiment_store
@@ -202,13 +202,8 @@ async def test_without_a_lab_a_request_is_refused_with_a_reason(me: Person) -> N
     assert (output.status, output["content-type"]) == (409, "text/plain; charset=utf-8")
 
 
-async def test_without_the_engine_of_a_private_host_a_request_is_refused_with_a_reason(
-    me: Person, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def ask_about(*_arguments: object) -> None:
-        raise EngineUnreachable("The engine did not answer within 5 s.")
-
-    monkeypatch.setattr(service, "ask_about", ask_about)
+@pytest.mark.usefixtures("silent_engine")
+async def test_without_the_engine_of_a_private_host_a_request_is_refused_with_a_reason(me: Person) -> None:
     identity = await make_past()
     page = await post(f"/experiments/{identity}/try/", me)
     data = await post(f"/experiments/{identity}/try/", me, as_json=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -68,6 +69,16 @@ async def client(url: str, **options: Any) -> AsyncIterator[ClientConnection]:
         yield opened
 
 
+@asynccontextmanager
+async def client_that_does_not_read(url: str, application: RecordingApplication) -> AsyncIterator[socket.socket]:
+    """Connects a client and sends its handshake; the application has accepted it."""
+    host = url.removeprefix("ws://").removesuffix("/")
+    with await connect_without_reading(Browser(host)) as opened:
+        await asyncio.get_running_loop().sock_sendall(opened, handshake(Browser(host), "/"))
+        await eventually(lambda: application.writes)
+        yield opened
+
+
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 65535, 65536, 200_000])
 async def test_a_text_of_any_size_arrives_whole(size: int) -> None:
     application, text = RecordingApplication(), "é" * (size // 2) + "x" * (size % 2)
@@ -125,17 +136,12 @@ async def test_a_client_that_does_not_read_is_not_written_to_without_waiting() -
 
 
 async def test_an_abort_ends_the_connection_of_a_client_that_does_not_read() -> None:
-    application, loop = RecordingApplication(), asyncio.get_running_loop()
-    async with serving(application) as url:
-        host = url.removeprefix("ws://").removesuffix("/")
-        browser = await connect_without_reading(Browser(host))
-        with browser:
-            await loop.sock_sendall(browser, handshake(Browser(host), "/"))
-            await eventually(lambda: application.writes)
-            while application.writes[0]("x" * 65536):
-                await others_run()
-            application.aborts[0]()
-            await eventually(lambda: application.gone == 1)
+    application = RecordingApplication()
+    async with serving(application) as url, client_that_does_not_read(url, application):
+        while application.writes[0]("x" * 65536):
+            await others_run()
+        application.aborts[0]()
+        await eventually(lambda: application.gone == 1)
 
 
 async def test_with_compression_every_client_gets_its_own_frame() -> None:
@@ -172,11 +178,7 @@ async def test_pings_of_a_client_that_does_not_read_wait(between: bytes) -> None
     application, loop, count = RecordingApplication(), asyncio.get_running_loop(), 300_000
     sent = (ping(b"x" * 100) * 100 + between) * (count // 100)
     async with serving(application) as url:
-        host = url.removeprefix("ws://").removesuffix("/")
-        browser = await connect_without_reading(Browser(host))
-        with browser:
-            await loop.sock_sendall(browser, handshake(Browser(host), "/"))
-            await eventually(lambda: application.writes)
+        async with client_that_does_not_read(url, application) as browser:
             protocol = application.writes[0].__self__  # type: ignore[attr-defined]  # a bound method
             sending = asyncio.create_task(loop.sock_sendall(browser, sent))
             await eventually(lambda: not protocol.writable.is_set())
