@@ -88,6 +88,7 @@ ACROSS_MODULES: dict[str, str] = {
     "lab/lans/test_ended_hosts.py": "hosts of a LAN that have ended are started again",
     "lab/lans/test_experiments_on_hosts.py": "experiments on the hosts of a LAN end with it",
     "lab/test_new_lab.py": "a new lab adopts, finishes or removes what an earlier one left",
+    "lab/experiments/test_network_refusals.py": "networks and attachments that are refused, and what is tried again",
     "lab/experiments/test_published_ports.py": "paths to published ports agree with the kernel's rules",
     "lab/training/test_two_groups.py": "two groups on private hosts do not see each other",
     "latency/test_filtered.py": "a firewall between client and server",
@@ -111,7 +112,7 @@ LARGER: dict[str, str] = {
     "dashboard/management/commands": "one command per file; Django finds them only here",
     "dashboard/migrations": "one migration per file",
     "tests/netns": "a test file for each module, and the namespaces that they use",
-    "tests/lab/experiments": "a test file for each module, and two for all of them together",
+    "tests/lab/experiments": "a test file for each module, one for refusals of networks, two for all together",
     "tests/engine/hosts": "a test file for each module, and the attempts to escape",
     "tests/management": "a test file for each command",
 }

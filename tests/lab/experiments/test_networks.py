@@ -11,44 +11,24 @@ import pytest
 from dashboard.core.claims.engine_facts import ROOTLESS_PODMAN, EngineFacts
 from dashboard.core.comparison.rows import compare
 from dashboard.core.experiments.engine_kind import EngineKind
-from dashboard.core.experiments.lifecycle import Wanted
-from dashboard.core.experiments.messages import ArmStatus, Phase
+from dashboard.core.experiments.messages import ArmStatus
 from dashboard.core.experiments.networks import free_subnet, missing_feature
 from dashboard.core.namespaces.state import NamespaceState
 from dashboard.core.paths.finder import measured_paths
-from dashboard.engine.protocol import EngineError, NetworkFacts
+from dashboard.engine.protocol import EngineError
 from dashboard.lab.context import LABEL_PLACE
 from dashboard.lab.experiments import networks
 from dashboard.lab.experiments.containers import remove_all
 from dashboard.lab.experiments.networks import MAX_CREATIONS, ExperimentNetworks
 from dashboard.lab.experiments.observer import Observer
 from dashboard.lab.experiments.other_host import OtherHost
-from dashboard.models import Experiment
-from dashboard.store import experiments as experiment_store
+from tests.lab.experiments.conftest import _made, _part, _whole
 from tests.support import engine_api
 from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import LabHarness
-from tests.support.polling import DEADLINE_S, eventually, others_run
+from tests.support.polling import DEADLINE_S, eventually
 from tests.support.private_engine import PrivateEngine
 from tests.support.specs import make_spec
-
-
-async def test_a_network_that_is_refused_concerns_its_own_arms_only(fake_lab: LabHarness, fake: FakeEngine) -> None:
-    fake.refuse["create_network"] = EngineError("all predefined address pools have been fully subnetted", 500)
-    identity = await fake_lab.running("user-bridge", "host")
-    assert "fully subnetted" in ((await fake_lab.column(identity, "user-bridge")).error or "")
-    assert (await fake_lab.column(identity, "host")).status is ArmStatus.RUNNING
-
-
-async def test_without_a_free_subnet_only_the_arms_that_need_one_are_refused(
-    fake_lab: LabHarness, fake: FakeEngine
-) -> None:
-    """A route of a VPN, or as here a network, can cover all subnets that Netmodes may use."""
-    fake.nets["wide"] = NetworkFacts("wide", "wide", "bridge", {}, subnet="10.0.0.0/8")
-    identity = await fake_lab.running("macvlan", "ipvlan", "user-bridge")
-    for key in ("macvlan", "ipvlan"):
-        assert "No free subnet is left in 10.213.0.0/16" in ((await fake_lab.column(identity, key)).error or "")
-    assert (await fake_lab.column(identity, "user-bridge")).status is ArmStatus.RUNNING
 
 
 async def test_macvlan_waits_until_the_routes_of_the_machine_are_read(
@@ -97,26 +77,6 @@ async def test_few_networks_are_created_at_the_same_time(
     await fake_lab.running(arms=[{"mode": "user-bridge", "networks": names}])
     assert len(counts) == len(names) + 1
     assert max(counts) == MAX_CREATIONS
-
-
-def _whole() -> str:
-    """The row of an experiment on several machines, which is stopped for every lab."""
-    whole = experiment_store.create_experiment(make_spec("none"))
-    Experiment.objects.filter(pk=whole).update(wanted=Wanted.STOPPED, phase=Phase.STOPPED)
-    return whole
-
-
-async def _part(lab: LabHarness, whole: str, *modes: str) -> str:
-    """A running part."""
-    part = await lab.database.run(lambda: experiment_store.create_experiment(make_spec(*modes), parent=whole))
-    lab.lab.wake()
-    await lab.reaches(part, Phase.RUNNING)
-    return part
-
-
-async def _made(fake: FakeEngine) -> set[str]:
-    """The networks of experiments."""
-    return {network.name for network in await fake.networks({}) if network.labels}
 
 
 async def test_parts_share_an_overlay_which_the_last_one_removes(fake_lab: LabHarness, fake: FakeEngine) -> None:
@@ -181,97 +141,6 @@ async def test_an_overlay_that_another_machine_creates_at_the_same_moment_is_use
     assert (await fake_lab.column(part, "overlay")).status is ArmStatus.RUNNING
 
 
-async def test_an_engine_that_is_too_slow_to_attach_a_container_is_asked_again(
-    fake_lab: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As Engine 20.10.24 answered. Other refusals are not repeated."""
-    whole, start_container = await fake_lab.database.run(_whole), fake.start_container
-    answers = [
-        EngineError("attaching to network failed, make sure your network options are correct", 500),
-        EngineError(f"network nm-{whole}-overlay not found", 404),
-        EngineError(f"network nm-{whole}-overlay not found", 404),
-    ]
-
-    async def start(container: str, _deadline_s: float | None = None) -> None:
-        if answers and "overlay" in (await fake.inspect_container(container)).name:
-            raise answers.pop(0)
-        await start_container(container)
-
-    monkeypatch.setattr(fake, "start_container", start)
-    monkeypatch.setattr(networks, "PAUSE_S", 0.01)
-    part = await _part(fake_lab, whole, "overlay")
-    assert (await fake_lab.column(part, "overlay")).status is ArmStatus.RUNNING
-    assert not answers
-    answers += [EngineError("port is already allocated", 500)] * 2
-    refused = await _part(fake_lab, whole, "overlay", "none")
-    assert (await fake_lab.column(refused, "overlay")).status is ArmStatus.REFUSED
-    assert len(answers) == 1
-
-
-async def test_only_the_start_on_an_overlay_has_a_longer_deadline(
-    fake_lab: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The Engine gives up after 20 s, and its answer is needed."""
-    whole, start_container = await fake_lab.database.run(_whole), fake.start_container
-    deadlines: dict[str, float | None] = {}
-
-    async def start(container: str, deadline_s: float | None = None) -> None:
-        deadlines[(await fake.inspect_container(container)).name.rpartition("-")[2]] = deadline_s
-        await start_container(container, deadline_s)
-
-    monkeypatch.setattr(fake, "start_container", start)
-    await _part(fake_lab, whole, "overlay", "none")
-    assert (deadlines["overlay"] or 0.0) > 20
-    assert deadlines["none"] is None
-
-
-async def test_a_stop_ends_the_repetitions(
-    fake_lab: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole = await fake_lab.database.run(_whole)
-    attempts: list[str] = []
-
-    async def start(container: str, _deadline_s: float | None = None) -> None:
-        attempts.append(container)
-        raise EngineError(f"network nm-{whole}-overlay not found", 404)
-
-    monkeypatch.setattr(fake, "start_container", start)
-    monkeypatch.setattr(networks, "PAUSE_S", 0.01)
-    part = await fake_lab.database.run(lambda: experiment_store.create_experiment(make_spec("overlay"), parent=whole))
-    fake_lab.lab.wake()
-    await eventually(lambda: len(attempts) > 2)
-    await fake_lab.stop(part)
-    assert await _made(fake) == set()
-    assert (await fake_lab.column(part, "overlay")).status is ArmStatus.GONE
-
-
-async def test_a_network_that_was_removed_with_the_experiment_is_not_created_again(
-    fake_lab: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The removal does not wait for the launch if the database cannot be used."""
-    whole = await fake_lab.database.run(_whole)
-    attempts: list[str] = []
-    removals: list[asyncio.Future[None]] = []
-
-    async def start(container: str, _deadline_s: float | None = None) -> None:
-        attempts.append(container)
-        driver = fake_lab.driver(part)
-        removals.append(asyncio.ensure_future(driver.remove_unrecorded()))
-        await others_run()
-        raise EngineError(f"network nm-{whole}-overlay not found", 404)
-
-    monkeypatch.setattr(fake, "start_container", start)
-    part = await fake_lab.database.run(lambda: experiment_store.create_experiment(make_spec("overlay"), parent=whole))
-    fake_lab.lab.wake()
-    await eventually(lambda: attempts)
-    driver = fake_lab.driver(part)
-    async with asyncio.timeout(DEADLINE_S):
-        await driver.settled()
-        await asyncio.gather(*removals)
-    assert await _made(fake) == set()
-    assert len(attempts) == 1
-
-
 async def test_a_network_that_is_being_created_is_removed_with_the_experiment(
     fake_lab: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -325,24 +194,6 @@ async def test_a_client_that_is_being_started_on_another_host_is_removed_with_th
         await removal
         await driver.settled()
     assert clients == []
-
-
-async def test_a_container_that_is_gone_is_not_tried_again(
-    fake_lab: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole, start_container = await fake_lab.database.run(_whole), fake.start_container
-    attempts: list[str] = []
-
-    async def start(container: str, deadline_s: float | None = None) -> None:
-        if "overlay" in (await fake.inspect_container(container)).name:
-            attempts.append(container)
-            raise EngineError(f"No such container: {container}", 404)
-        await start_container(container, deadline_s)
-
-    monkeypatch.setattr(fake, "start_container", start)
-    part = await _part(fake_lab, whole, "overlay", "none")
-    assert (await fake_lab.column(part, "overlay")).status is ArmStatus.REFUSED
-    assert len(attempts) == 1
 
 
 async def test_the_last_part_of_a_removed_experiment_removes_the_overlay_that_another_one_has_created(
