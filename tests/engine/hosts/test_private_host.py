@@ -290,7 +290,10 @@ def test_an_engine_whose_containerd_does_not_start_gives_its_reason(data_dir: Pa
         await private_host.end_engine(host)
         shutil.rmtree(host.data / "containerd")
         (host.data / "containerd").write_text("a file")
-        await private_host.start_again(host)
+        try:
+            await private_host.start_again(host)
+        finally:
+            await private_host.stop(host)
 
     with pytest.raises(PrivateHostError, match=r"exited at once\. Its last message: .*not a directory"):
         asyncio.run(run())
