@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -73,7 +74,7 @@ class JournalWriter:
         self._database = database
         self._publisher = publisher
         self._clock = clock
-        self._replaced_at = self._committed_at = 0.0
+        self._replaced_at = self._committed_at = -math.inf
         self._calm: asyncio.TimerHandle | None = None
         self._flushes = 0
         self._failures = 0
