@@ -115,7 +115,7 @@ async def test_a_process_that_has_ended_is_an_error_and_leaves_nothing_open(pool
     before = open_files()
     with pytest.raises(NamespaceGone):
         await pool.subscribe("one", gone.pid, Seen(), nobody)
-    assert open_files() == before
+    assert open_files() <= before  # threads of an earlier test may close theirs meanwhile
 
 
 async def test_a_namespace_without_processes_is_watched_on(pool: WatchPool, netns: Netns) -> None:
