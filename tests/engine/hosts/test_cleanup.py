@@ -20,7 +20,7 @@ from dashboard.engine.hosts.cleanup import (
     remove_foreign,
     start_ticks,
 )
-from tests.support.polling import until
+from tests.support.polling import DEADLINE_S, until
 
 
 def sleeper(**environment: str) -> subprocess.Popen[bytes]:
@@ -54,7 +54,7 @@ def test_only_processes_with_exactly_this_mark_are_the_hosts() -> None:
     try:
         until(lambda: engine_processes("netmodes-abc") == [ours.pid])
         host_cleanup.kill_everything("netmodes-abc")
-        assert ours.wait(5) in {-9, 0}, "0: its status has been collected already"
+        assert ours.wait(DEADLINE_S) in {-9, 0}, "0: its status has been collected already"
         assert all(one.poll() is None for one in others)
     finally:
         for one in (ours, *others):

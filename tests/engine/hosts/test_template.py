@@ -20,7 +20,7 @@ from dashboard.engine.hosts.cleanup import MARKER
 from dashboard.engine.hosts.private_host import PrivateHost
 from dashboard.engine.hosts.runtimes import Runtime
 from dashboard.engine.hosts.template import HostTemplate, host_template
-from tests.support.polling import until
+from tests.support.polling import DEADLINE_S, until
 from tests.support.private_engine import PrivateEngine
 
 pytestmark = pytest.mark.engine
@@ -111,7 +111,7 @@ def test_a_host_on_which_a_killed_server_prepared_the_template_is_removed(
     engine = subprocess.Popen(["sleep", "60"], env={MARKER: f"netmodes-{identity}"}, start_new_session=True)
     try:
         assert asyncio.run(host_template(tmp_path)).folder == finished
-        assert engine.wait(5) in {-signal.SIGKILL, 0}, "0: its status has been collected already"
+        assert engine.wait(DEADLINE_S) in {-signal.SIGKILL, 0}, "0: its status has been collected already"
     finally:
         engine.kill()
         engine.wait()

@@ -21,7 +21,7 @@ from dashboard.store import claim_runs
 from dashboard.store.claim_runs import RunSummary
 from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import LabHarness, fail_first_calls
-from tests.support.polling import eventually
+from tests.support.polling import DEADLINE_S, eventually
 
 
 def claim_of(name: str, observe: Callable[[Testbed], Any]) -> Claim:
@@ -254,5 +254,5 @@ async def test_a_server_that_stops_does_not_wait_until_results_are_stored(
         fail_first_calls(monkeypatch, claim_runs, name, OperationalError("the database does not answer"), math.inf)
     await queue(fake_lab, "quick")
     await ended.wait()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(DEADLINE_S):
         await fake_lab.lab.close()

@@ -27,7 +27,7 @@ from dashboard.store import measurements as measurement_store
 from dashboard.store.measurements import RequestedRun
 from dashboard.store.operations import measurement_clients as client_store
 from tests.support.lab_harness import LabHarness, fail_first_calls
-from tests.support.polling import eventually
+from tests.support.polling import DEADLINE_S, eventually
 
 SLEEP = "sleep 1000"
 
@@ -259,7 +259,7 @@ async def test_a_measurement_of_a_server_that_stops_does_not_wait_for_the_databa
     task = asyncio.create_task(measure_paths(fake_lab.context, driver, asked))
     await began.wait()
     task.cancel()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(DEADLINE_S):
         with pytest.raises(OperationalError):
             await task
 

@@ -18,7 +18,7 @@ from dashboard.lab.training.group_labs import GroupLabs, HostUnavailableError
 from dashboard.store import experiments as experiment_store
 from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import LabHarness
-from tests.support.polling import eventually
+from tests.support.polling import DEADLINE_S, eventually
 from tests.support.specs import make_spec
 
 
@@ -128,7 +128,7 @@ async def test_a_host_whose_engine_does_not_answer_delays_no_other(
 
     await eventually(runs)
     assert hanging.calls == ["info"]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(DEADLINE_S):
         await labs.forget("hanging", "The host is gone.")
 
 
@@ -140,7 +140,7 @@ async def test_labs_are_closed_although_an_engine_does_not_answer(
     await fake_lab.database.run(experiment_store.create_experiment, make_spec("none"), None, "", "abc")
     labs.add(host())
     await eventually(lambda: "info" in hanging.calls)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(DEADLINE_S):
         await labs.close()
 
 

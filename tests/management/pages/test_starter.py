@@ -101,9 +101,9 @@ def test_a_process_ends_with_the_lab_and_with_its_starter() -> None:
                 assert lab.stdout.readline() == "started\n"
                 starter, web = psutil.Process(lab.pid).children(recursive=True)
                 # Each names itself after it was started.
-                until(lambda: (starter.name(), web.name()) == ("netmodes-start", "netmodes-web"), 10)  # noqa: B023
+                until(lambda: (starter.name(), web.name()) == ("netmodes-start", "netmodes-web"))  # noqa: B023
                 (lab if victim == "lab" else starter).kill()
-                until(lambda: has_ended(web), 10)  # noqa: B023 - called at once
+                until(lambda: has_ended(web))  # noqa: B023 - called at once
             finally:
                 lab.kill()
 
