@@ -86,7 +86,8 @@ class ParticipantPage:
 
 
 def new_session(visitor: Visitor, server: Server, title: str, **wanted: str) -> Console:
-    """Creates a session with the instructor's form. ``wanted`` are values of fields; ``on`` ticks a box."""
+    """Creates a session with the instructor's form, and waits until its console is live: before that, the browser sends
+    the console's forms itself and loads the page again. ``wanted`` are values of fields; ``on`` ticks a box."""
     page = visitor.open(f"{server.url}/sessions/new/")
     page.locator("#title").fill(title)
     for name, value in wanted.items():
@@ -99,6 +100,7 @@ def new_session(visitor: Visitor, server: Server, title: str, **wanted: str) -> 
             field.fill(value)
     page.get_by_role("button", name="Create session").click()
     expect(page.get_by_role("heading", name=title)).to_be_visible()
+    expect(page.locator(".head [data-slot=connection]")).to_have_attribute("data-connection", "live")
     return Console(page)
 
 

@@ -9,6 +9,9 @@ from playwright.sync_api import Locator, Page, expect
 from dashboard.core.workshops.model import Step
 from tests.support.private_engine import PrivateEngine
 
+#: Steps whose automatic checks hold from the start: only the button Check completes them.
+HELD_FROM_THE_START = {"prepare", "interfaces", "process"}
+
 
 class StepPage:
     """The page of a step."""

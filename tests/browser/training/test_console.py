@@ -24,7 +24,9 @@ def pointing(visitor: Visitor, server: Server) -> Iterator[Page]:
     expect(page.locator("#pointer")).to_be_visible()
     page.reload()
     page.get_by_role("link", name="Point at rows").click()
+    page.wait_for_url("**/console/mirror/")  # the console has a badge of its own
     expect(page.locator(".head [data-connection]")).to_have_attribute("data-connection", "live")
+    expect(page.locator("main[data-pointing]")).to_be_attached()  # clicks on rows count from here on
     yield page
     server.forget_everything()
 
@@ -49,6 +51,42 @@ def test_pointing_states_why_a_row_was_not_highlighted(pointing: Page, visitor: 
     pointing.locator("tr[data-row]:visible td").first.click()
     expect(pointing.locator("tr[data-pointed]")).to_have_count(1)
     expect(problem).to_be_hidden()
+
+
+def test_a_choice_that_was_not_sent_stays_when_its_region_is_replaced(visitor: Visitor, server: Server) -> None:
+    console = new_session(visitor, server, "Chosen", hosts="none")
+    page = console.page
+    chosen = page.locator("#go-step")
+    chosen.select_option("launch")  # without the focus, as after the Tab key
+    minutes = page.locator("#minutes")
+    minutes.fill("7")
+    minutes.blur()
+    console.press("Lock the step")
+    expect(page.get_by_role("button", name="Unlock the step")).to_be_visible()
+    expect(chosen).to_have_value("launch")
+    expect(minutes).to_have_value("7")
+    console.press("Go")
+    expect(page.locator("#step-title")).to_contain_text("Step 2")
+    console.press("Next step")
+    expect(page.locator("#step-title")).to_contain_text("Step 3")
+    expect(chosen).not_to_have_value("launch")
+    expect(minutes).to_have_value("7")
+
+
+def test_the_focus_stays_in_a_field_that_was_entered_before_another_form_s_response(
+    visitor: Visitor, server: Server
+) -> None:
+    console = new_session(visitor, server, "Typing", hosts="none")
+    page = console.page
+    sent: list[Route] = []
+    page.route("**/steer/timer/", lambda route: sent.append(route))  # noqa: PLW0108 - Playwright refuses a method
+    with page.expect_request("**/steer/timer/"):
+        console.press("Start")
+    field = page.locator("[data-region=say] [name=text]")
+    field.focus()
+    sent[0].continue_()
+    expect(page.locator("[data-region=step] [data-slot=timer]")).to_be_visible()
+    expect(field).to_be_focused()
 
 
 def test_a_hint_is_sent_once_although_enter_is_pressed_twice(visitor: Visitor, server: Server) -> None:

@@ -15,7 +15,7 @@ from tests.browser.server import Server
 from tests.browser.session_pages import Console, ParticipantPage, join, new_session
 from tests.browser.typed import NOT_YET, begin_line, end_line, is_live
 from tests.browser.visitor import Visit, Visitor
-from tests.browser.workshop import StepPage
+from tests.browser.workshop import HELD_FROM_THE_START, StepPage
 from tests.browser.workshops.test_workshop import EXPECTED, HOST, finish, predict
 
 pytestmark = [pytest.mark.browser, pytest.mark.engine]
@@ -72,7 +72,7 @@ def type_all_together(people: list[ParticipantPage]) -> None:
         for number in range(max(map(len, lines.values()))):
             type_together([(step, lines[step][number]) for step in steps if number < len(lines[step])])
         for step in list(steps):
-            if not step.page.locator("[data-auto]").count() or step.slug in {"prepare", "interfaces", "process"}:
+            if not step.page.locator("[data-auto]").count() or step.slug in HELD_FROM_THE_START:
                 step.check()
             if step.slug == LAST:
                 step.wait_until_done()
@@ -303,7 +303,6 @@ def test_a_session_without_hosts_follows_the_instructor(
     expect(ada.page.locator("tr[data-row]").first).to_be_attached()
     assert ada.page.locator("main form").count() == ada.page.locator("main .session-bar form").count()
     row = ada.page.locator("tr[data-row]:visible").first.get_attribute("data-row")
-    console.page.locator("#pointer").focus()  # the console does not replace a region with the focus
     console.page.locator("#pointer").select_option(row)
     console.page.get_by_role("button", name="Point", exact=True).click()
     expect(ada.page.locator("tr[data-pointed]")).to_have_attribute("data-row", row or "")

@@ -1,5 +1,5 @@
 // The instructor's pages: after a change the page is fetched and replaced region by region. A region with focused input
-// is not replaced.
+// is not replaced; in others, input that has not been sent is kept.
 
 import { getPart, postQuietly } from "../../io/http.js";
 import { connect } from "../../io/socket.js";
@@ -18,6 +18,20 @@ function comparable(region) {
   return copy.innerHTML;
 }
 
+/** Names a field: the form's address and the field's name. */
+function fieldKey(field) {
+  return `${field.form?.action} ${field.name}`;
+}
+
+/** Enters input that has not been sent in the region that replaces its own, unless a list no longer has the option. */
+function enterAgain(entered, fresh) {
+  for (const field of fresh.querySelectorAll("input, select, textarea")) {
+    const value = entered.get(fieldKey(field));
+    if (value === undefined || (field.options && ![...field.options].some((one) => one.value === value))) continue;
+    field.value = value;
+  }
+}
+
 /** Moves the focus after its region was replaced: to the same control, or to the heading if it is gone. */
 function focusAgain(focused, fresh) {
   const key = (one) => `${one.tagName} ${one.form?.action ?? one.href ?? one.textContent.trim()} ${one.name ?? ""}`;
@@ -34,6 +48,7 @@ export function createConsole(main) {
   let fetching = false;
   let again = false;
   const sending = new WeakSet(); // forms whose response has not arrived
+  const entered = new Map(); // input that has not been sent, by the key of its field
 
   function connection(kind) {
     const badge = slot(main, "connection");
@@ -55,6 +70,7 @@ export function createConsole(main) {
       const focused = old.contains(document.activeElement) ? document.activeElement : null;
       const scrolled = old.querySelector(".scroll")?.scrollLeft ?? 0;
       keepDetailsOpen(old, now);
+      enterAgain(entered, now);
       old.replaceWith(now);
       const scroll = now.querySelector(".scroll");
       if (scroll) scroll.scrollLeft = scrolled;
@@ -89,6 +105,7 @@ export function createConsole(main) {
     timer ??= setTimeout(refresh, pause);
   }
 
+  main.addEventListener("input", ({ target }) => entered.set(fieldKey(target), target.value));
   main.addEventListener("submit", async (event) => {
     const form = event.target.closest("[data-act]");
     if (!form) return;
@@ -101,8 +118,13 @@ export function createConsole(main) {
       setHidden(refused, true);
       if (form.dataset.act === "clear") form.reset();
       if (form.dataset.act === "quiet") announce(words.session.saved);
-      document.activeElement?.blur?.();
-      event.submitter?.focus();
+      for (const field of form.elements) entered.delete(fieldKey(field));
+      // The focus may have moved to another form before the response; it stays there.
+      const focused = document.activeElement;
+      if (focused === document.body || form.contains(focused)) {
+        focused.blur();
+        event.submitter?.focus();
+      }
       clearTimeout(timer);
       refresh();
     } catch (error) {
