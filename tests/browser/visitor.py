@@ -15,6 +15,10 @@ DEADLINE_MS = 30_000
 REPORT_VIOLATIONS = """document.addEventListener("securitypolicyviolation", (event) =>
     console.error(`policy violation: ${event.violatedDirective} ${event.blockedURI}`));"""
 
+#: Resolves when the page's script has run, with all modules that it loads one after the other. The event "load" may
+#: come earlier; then the browser itself follows links and sends forms.
+SCRIPT_HAS_RUN = "() => import(document.querySelector('script[type=module][src]').src).then(() => true)"
+
 
 @dataclass
 class Visitor:
@@ -44,6 +48,11 @@ class Visitor:
     def unexpected(self) -> list[str]:
         """The errors, warnings and violations that the test did not expect."""
         return [problem for problem in self.problems if not any(pattern.search(problem) for pattern in self.expected)]
+
+
+def wait_for_script(page: Page) -> None:
+    """Waits until the scripts of an opened page handle its links and forms."""
+    assert page.evaluate(SCRIPT_HAS_RUN)
 
 
 Visit = Callable[..., Visitor]

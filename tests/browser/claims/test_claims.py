@@ -9,7 +9,8 @@ from playwright.sync_api import Route, expect
 
 from tests.browser.axe import violations, violations_of_another_state
 from tests.browser.server import Server
-from tests.browser.visitor import Visit, Visitor
+from tests.browser.visitor import DEADLINE_MS, Visit, Visitor
+from tests.support.polling import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.engine]
 
@@ -39,7 +40,8 @@ def test_a_search_that_is_typed_before_the_script_runs_is_not_lost(server: Serve
     page = visitor.open(f"{server.url}/")
     held: list[Route] = []
     page.route("**/claims/questions*.js", lambda route: held.append(route))  # noqa: PLW0108 - Playwright refuses a method
-    page.goto(f"{server.url}/questions/", wait_until="commit")
+    with page.expect_request("**/claims/questions*.js"):
+        page.goto(f"{server.url}/questions/", wait_until="commit")
     page.get_by_role("searchbox", name="What do you see?").fill("empty reply from server")
     held[0].continue_()
     expect(page.locator("section.question-card:visible")).to_have_count(1)
@@ -102,10 +104,12 @@ def test_a_misconception_is_predicted_run_and_explained(server: Server, visitor:
 def test_without_javascript_a_run_is_followed_by_reloading(server: Server, visit: Visit) -> None:
     page = visit(java_script_enabled=False).open(f"{server.url}/misconceptions/sysctl-refused/")
     page.get_by_label("It is refused when the container starts").check()
-    page.get_by_role("button", name="Run").click()
-    for _ in range(60):
-        if page.get_by_role("heading", name="What happened").is_visible():
-            break
-        page.wait_for_timeout(250)
+    with page.expect_navigation():
+        page.get_by_role("button", name="Run").click()
+
+    def is_over() -> bool:
         page.reload()
+        return page.get_by_role("heading", name="What happened").is_visible()
+
+    until(is_over, DEADLINE_MS / 1000)
     expect(page.get_by_text("correct", exact=True)).to_be_visible()

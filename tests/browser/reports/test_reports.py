@@ -12,7 +12,7 @@ from dashboard.core.experiments.messages import ArmStatus
 from dashboard.core.reports.model import ClaimResult, ClaimVerdict, canonical, frame
 from tests.browser.axe import violations, violations_of_another_state
 from tests.browser.server import Server
-from tests.browser.visitor import Show, Visit, Visitor
+from tests.browser.visitor import Show, Visit, Visitor, wait_for_script
 from tests.core.machine_scenes import two_machines
 from tests.core.report_builders import make_content, make_experiment
 from tests.core.scenes import make_scene
@@ -97,6 +97,7 @@ def test_an_import_of_a_known_report_is_cancelled_or_offers_the_first(
     visitor: Visitor, server: Server, imported: tuple[str, str]
 ) -> None:
     page = visitor.open(f"{server.url}/reports/")
+    wait_for_script(page)
     file = {"name": "again.json", "mimeType": "application/json", "buffer": make_file("Before")}
     page.get_by_label("Report file (JSON)").set_input_files(file)  # type: ignore[arg-type]  # the keys are theirs
     page.route("**/reports/import/", lambda _route: None)
@@ -113,6 +114,7 @@ def test_an_import_of_a_known_report_is_cancelled_or_offers_the_first(
 
 def test_an_export_shows_what_is_done_and_is_cancelled(visitor: Visitor, imported: tuple[str, str]) -> None:
     page = visitor.open(imported[0])
+    wait_for_script(page)
     page.route("**/export.html", lambda _route: None)
     page.get_by_role("link", name="HTML").click()
     expect(page.locator("[data-transfer]")).to_contain_text("Preparing HTML…")
