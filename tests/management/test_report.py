@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +18,7 @@ from tests.support.reports import make_content, make_file, make_run
 from tests.support.terminal import run_here
 
 pytestmark = pytest.mark.django_db(transaction=True)
+ROOT = Path(__file__).resolve().parents[2]
 FILE = make_file(make_content(4, [make_run(rounds=12)]))
 Capture = pytest.CaptureFixture[str]
 
@@ -32,6 +36,14 @@ def test_reports_are_listed_as_text_and_as_json(capsys: Capture, report: str) ->
     assert [one["id"] for one in found["reports"]] == [report]
     assert run_here(capsys, "report", "list", "paris").out.strip() == "No reports found."
     assert run_here(capsys, "report", "list", "--archived", "--json").json["reports"] == []
+
+
+def test_a_list_is_no_error_without_standard_output(tmp_path: Path) -> None:
+    """The shell closes it with ``>&-``."""
+    command = ["sh", "-c", 'exec "$@" <&- >&-', "sh", sys.executable, str(ROOT / "manage.py"), "report", "list"]
+    environment = os.environ | {"NETMODES_DATA_DIR": str(tmp_path)}
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, env=environment, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("form", [one for one in Format if one is not Format.PDF])
