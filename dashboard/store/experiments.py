@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import msgspec
 import psutil
 from django.db import transaction
-from django.db.models import F, OuterRef, QuerySet, Subquery
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 
 from dashboard.core.experiments.drafts import default_title
 from dashboard.core.experiments.initial_columns import initial_columns
@@ -198,9 +198,10 @@ def waiting_view(record: Record) -> View:
 
 
 def unsettled(machine: str | None) -> QuerySet[Experiment]:
-    """A query for the unsettled experiments of a machine (None: the installation's own). These run, should run, or are
-    not cleaned up yet. Of an experiment on several machines, the part on this machine is selected."""
-    return Experiment.objects.filter(machine=machine, parts="").exclude(wanted=Wanted.STOPPED, phase__in=ENDED)
+    """A query for the unsettled experiments of a machine (None: the installation's own): those that run, should run or
+    are not cleaned up yet, not those that failed. Of an experiment on several machines, selects the machine's part."""
+    settled = Q(wanted=Wanted.STOPPED, phase__in=ENDED) | Q(wanted=Wanted.RUNNING, phase=Phase.FAILED)
+    return Experiment.objects.exclude(settled).filter(machine=machine, parts="")
 
 
 def load_unsettled(host: str = "") -> tuple[Record, ...]:
@@ -249,9 +250,8 @@ def append(experiment: str, entries: Sequence[Entry], replaced: Collection[int] 
     sizes = [entry_size(entry) for entry in entries]
     with transaction.atomic():
         old = JournalEntry.objects.filter(experiment_id=experiment, seq__in=replaced)
-        gone = [entry_size(entry_of(row)) for row in old] if replaced else []
-        if replaced:
-            old.delete()
+        gone = [entry_size(entry_of(row)) for row in old]
+        old.delete()
         JournalEntry.objects.bulk_create(
             JournalEntry(
                 experiment_id=experiment,

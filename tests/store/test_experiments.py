@@ -91,6 +91,8 @@ def test_a_removal_cannot_be_undone(identity: str) -> None:
     [
         (Wanted.RUNNING, Phase.WAITING, True),
         (Wanted.RUNNING, Phase.RUNNING, True),
+        (Wanted.RUNNING, Phase.STOPPED, True),
+        (Wanted.RUNNING, Phase.FAILED, False),
         (Wanted.STOPPED, Phase.RUNNING, True),
         (Wanted.STOPPED, Phase.STOPPING, True),
         (Wanted.STOPPED, Phase.STOPPED, False),
