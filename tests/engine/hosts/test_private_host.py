@@ -11,6 +11,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,12 @@ pytestmark = pytest.mark.engine
 
 def programs_named(name: str, host: PrivateHost) -> list[int]:
     """The pids of the programs of a host with this name."""
-    return [pid for pid in engine_processes(host.name) if Path(f"/proc/{pid}/comm").read_text() == f"{name}\n"]
+    found = []
+    for pid in engine_processes(host.name):
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+            if Path(f"/proc/{pid}/comm").read_text() == f"{name}\n":
+                found.append(pid)
+    return found
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from dashboard.core.training.capacity import HostLimits
@@ -29,9 +30,10 @@ def _places(name: str) -> list[str]:
     """The cgroups of the containers' programs, below that of the host."""
     found = []
     for pid in processes(name):
-        if Path(f"/proc/{pid}/comm").read_text() == "sleep\n":
-            lines = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
-            found += [line.removeprefix(f"0::/{name}") for line in lines if line.startswith("0::")]
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+            if Path(f"/proc/{pid}/comm").read_text() == "sleep\n":
+                lines = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
+                found += [line.removeprefix(f"0::/{name}") for line in lines if line.startswith("0::")]
     return sorted(found)
 
 

@@ -76,11 +76,12 @@ def writable_files(pid: int) -> set[str]:
     found = set()
     for fd in Path(f"/proc/{pid}/fd").iterdir():
         try:
-            info, flags = fd.stat(), Path(f"/proc/{pid}/fdinfo/{fd.name}").read_text().partition("flags:")[2].split()[0]
+            info, file = fd.stat(), fd.readlink()
+            flags = Path(f"/proc/{pid}/fdinfo/{fd.name}").read_text().partition("flags:")[2].split()[0]
         except FileNotFoundError:
             continue
         if int(flags, 8) & os.O_ACCMODE and (stat.S_ISREG(info.st_mode) or stat.S_ISBLK(info.st_mode)):
-            found.add(f"{fd.readlink()} on {os.major(info.st_dev)}:{os.minor(info.st_dev)}")
+            found.add(f"{file} on {os.major(info.st_dev)}:{os.minor(info.st_dev)}")
     return found
 
 
