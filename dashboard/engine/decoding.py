@@ -122,6 +122,7 @@ def container_facts(answer: object) -> ContainerFacts:
         asked=ports(host.get("PortBindings")),
         networks=addresses,
         dns=texts(host.get("Dns")),
+        auto_remove=host.get("AutoRemove") is True,
     )
 
 

@@ -114,7 +114,8 @@ class Created:
 @dataclass(frozen=True, slots=True)
 class ContainerFacts:
     """The facts that ``docker inspect`` reports of a container. ``pid`` is 0 if it does not run. ``published`` are the
-    ports that are published now. ``asked`` are the ports that were requested when it was created.
+    ports that are published now. ``asked`` are the ports that were requested when it was created. ``auto_remove`` tells
+    whether the Engine removes it when it ends (``--rm``).
 
     ``networks`` maps the name of each of its networks to its address there. This is the IPv4 address. Without one, it
     is the IPv6 address; without either, it is empty.
@@ -137,6 +138,7 @@ class ContainerFacts:
     asked: tuple[PublishedPort, ...]
     networks: dict[str, str]
     dns: tuple[str, ...] = ()
+    auto_remove: bool = False
 
 
 @dataclass(frozen=True, slots=True)

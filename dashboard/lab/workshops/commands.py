@@ -275,15 +275,15 @@ async def _run_on_engine(host: WorkshopHost, action: actions.Action) -> str:
 
 
 async def _stop(host: WorkshopHost, name: str) -> None:
-    """Stops a container. If it was started with ``--rm``, waits until it is removed, as the docker command does."""
+    """Stops a container. If it was started with ``--rm``, waits until it is removed, so that the next command can use
+    its name."""
     facts = await host.engine.inspect_container(name)
     await host.engine.stop_container(facts.id)
     loop = asyncio.get_running_loop()
     end = loop.time() + WAIT_S
-    while loop.time() < end:
+    while facts.auto_remove and loop.time() < end:
         try:
-            if (await host.engine.inspect_container(facts.id)).status not in {"removing", "dead"}:
-                break
+            await host.engine.inspect_container(facts.id)
         except EngineUnreachable:
             raise
         except EngineError:

@@ -18,6 +18,7 @@ from dashboard.lab.workshops.commands import CommandResult, clean_up, container_
 from dashboard.lab.workshops.snapshot import WorkshopHost, observe_host
 from tests.lab.hosts import LABELS, host_for, observe, private_workshop_host
 from tests.support.fakes import FakeEngine
+from tests.support.polling import eventually
 from tests.support.private_engine import PrivateEngine
 
 
@@ -55,9 +56,7 @@ async def test_a_launched_container_serves_and_is_removed_at_the_end(
     assert machine == inside == f"net:[{engine_host.host.netns}]"
     assert await run_ok(host, "docker stop web") == "web"
     assert "refused" in (await press(host, "curl http://127.0.0.1/")).failed
-    async with asyncio.timeout(20):  # with --rm the engine removes the container after it has responded
-        while (await observe(host)).containers:
-            pass
+    assert not (await observe(host)).containers
     assert await clean_up(host) == 0
 
 
@@ -144,6 +143,20 @@ async def test_images_are_pulled_in_advance_on_private_hosts_only(fake: FakeEngi
         fake.calls.clear()
         assert await pull_images(host, ("httpd",)) == ""
         assert fake.calls == [], "no registry is asked before a button is pressed"
+
+
+async def test_a_container_with_rm_is_stopped_only_once_it_is_removed(fake: FakeEngine, tmp_path: Path) -> None:
+    """Its name is free then. The Engine lists it as exited for a moment before it removes it."""
+    async with host_for(fake, tmp_path) as host:
+        web = await run_ok(host, "docker run --rm -d --name web nginx")
+        fake.made[web] = replace(fake.made[web], auto_remove=True)
+        stopping = asyncio.create_task(press(host, "docker stop web"))
+        await eventually(lambda: not fake.made[web].running)
+        fake.calls.clear()
+        await eventually(lambda: fake.calls.count("inspect_container") > 1)
+        assert not stopping.done()
+        await fake.remove_container(web)
+        assert (await stopping).output == "web"
 
 
 async def test_an_unreachable_engine_is_not_a_refusal(fake: FakeEngine, tmp_path: Path) -> None:
