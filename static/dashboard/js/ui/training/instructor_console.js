@@ -23,9 +23,10 @@ function fieldKey(field) {
   return `${field.form?.action} ${field.name}`;
 }
 
-/** Enters input that has not been sent in the region that replaces its own, unless a list no longer has the option. */
+/** Enters input that has not been sent in the region that replaces its own, unless a list no longer has the option. Boxes
+ *  are left alone: several have one name, and their values are not input. */
 function enterAgain(entered, fresh) {
-  for (const field of fresh.querySelectorAll("input, select, textarea")) {
+  for (const field of fresh.querySelectorAll("input:not([type=checkbox], [type=radio]), select, textarea")) {
     const value = entered.get(fieldKey(field));
     if (value === undefined || (field.options && ![...field.options].some((one) => one.value === value))) continue;
     field.value = value;
