@@ -31,7 +31,9 @@ class LabLock:
         self._descriptor = descriptor
 
     def release(self) -> None:
-        """Releases the lock, if this object holds it."""
+        """Releases the lock, if this object holds it. Closing the file is not enough: a child process has a copy of it
+        between its fork and its exec, and the lock lasts until the last copy is closed."""
         if self._descriptor is not None:
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
             os.close(self._descriptor)
             self._descriptor = None
