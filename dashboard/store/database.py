@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from typing import Any
 
 from django.db import InterfaceError, OperationalError, close_old_connections, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -26,6 +27,8 @@ FRESH_S = 1.0
 PAGE_WAIT_S, LAB_WAIT_S = 2.5, 5.0
 #: The interval between two attempts to call a function while the database does not answer.
 RETRY_S = 1.0
+#: How many seconds the end of a measurement or of a run of claims waits for a database that does not answer.
+LAST_WRITES_S = 30.0
 
 
 def limit_waiting(connection: BaseDatabaseWrapper, **_options: object) -> None:
@@ -86,16 +89,31 @@ class DatabaseThread:
             if self._is_lab:
                 telemetry.database_s.add(time.monotonic() - began)
 
+    async def run_or[**P, T](self, default: T, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Like ``run``, but returns ``default`` if the database does not answer."""
+        try:
+            return await self.run(function, *args, **kwargs)
+        except DATABASE_UNAVAILABLE:
+            return default
+
     async def retry[**P, T](
-        self, gives_up: Callable[[], bool], function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+        self,
+        deadline: Callable[[], float],
+        task: asyncio.Task[Any] | None,
+        function: Callable[P, T],
+        *args: P.args,
+        **kwargs: P.kwargs,
     ) -> T:
-        """Calls ``function`` as ``run`` does, and repeats the call while the database does not answer, until
-        ``gives_up`` returns True. Raises one of ``DATABASE_UNAVAILABLE`` then."""
+        """Calls ``function`` as ``run`` does, and repeats the call while the database does not answer.
+
+        Raises one of ``DATABASE_UNAVAILABLE`` at ``deadline()``, a time of ``time.monotonic``, which may change
+        meanwhile, or once ``task`` is cancelled: a server that stops does not wait for its database.
+        """
         while True:
             try:
                 return await self.run(function, *args, **kwargs)
             except DATABASE_UNAVAILABLE as error:
-                if gives_up():
+                if time.monotonic() >= deadline() or (task is not None and task.cancelling() > 0):
                     raise
                 log.warning("the database does not answer: %s; trying again", error)
                 await asyncio.sleep(RETRY_S)

@@ -17,13 +17,11 @@ from dashboard.lab.claims.executor import ClaimRunner, OnProgress, open_engines
 from dashboard.lab.context import Context
 from dashboard.store import claim_runs
 from dashboard.store.claim_runs import QueuedRun
-from dashboard.store.database import DATABASE_UNAVAILABLE
+from dashboard.store.database import LAST_WRITES_S
 from dashboard.store.telemetry import telemetry
 
 log = logging.getLogger(__name__)
 CANCEL_POLL_S = 0.3
-#: How many seconds a run that has ended waits for a database that does not answer.
-LAST_WRITES_S = 30.0
 
 
 class _ProgressWriter:
@@ -36,7 +34,7 @@ class _ProgressWriter:
         self._on_progress = on_progress
         self._queue: asyncio.Queue[tuple[str, ClaimState, ExecutedClaim | None] | None] = asyncio.Queue()
         self._runner = asyncio.current_task()
-        self._give_up_at = math.inf
+        self._deadline = math.inf
 
     def record(self, claim: str, state: ClaimState, result: ExecutedClaim | None) -> None:
         """Queues the new state of a claim for writing."""
@@ -53,17 +51,12 @@ class _ProgressWriter:
 
     async def store[**P](self, function: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
         """Calls a function of the store, and repeats the call while the database does not answer. Raises
-        one of ``DATABASE_UNAVAILABLE`` ``LAST_WRITES_S`` after ``end``, or if the run's task is cancelled: a server
-        that stops does not wait for its database."""
-        await self._context.database.retry(self._gives_up, function, *args, **kwargs)
-
-    def _gives_up(self) -> bool:
-        stops = self._runner is not None and self._runner.cancelling() > 0
-        return stops or time.monotonic() >= self._give_up_at
+        one of ``DATABASE_UNAVAILABLE`` ``LAST_WRITES_S`` after ``end``, or if the run's task is cancelled."""
+        await self._context.database.retry(lambda: self._deadline, self._runner, function, *args, **kwargs)
 
     def end(self) -> None:
         """Makes ``write`` return after it has written the states that are already queued."""
-        self._give_up_at = time.monotonic() + LAST_WRITES_S
+        self._deadline = time.monotonic() + LAST_WRITES_S
         self._queue.put_nowait(None)
 
 
@@ -126,20 +119,12 @@ async def _finish_or_cancel(context: Context, run: str, work: asyncio.Task[Claim
     try:
         while not work.done():
             await asyncio.wait({work}, timeout=CANCEL_POLL_S)
-            if not work.done() and await _is_cancelled(context, run):
+            if not work.done() and await context.database.run_or(False, claim_runs.is_cancelled, run):
                 return None
         return work.result()
     finally:
         if not work.done():
             await _cancel(work)
-
-
-async def _is_cancelled(context: Context, run: str) -> bool:
-    """Returns whether the cancellation of the run was requested; False if the database does not answer."""
-    try:
-        return await context.database.run(claim_runs.is_cancelled, run)
-    except DATABASE_UNAVAILABLE:
-        return False
 
 
 async def _cancel(work: asyncio.Task[ClaimsRun]) -> None:

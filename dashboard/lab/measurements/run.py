@@ -20,14 +20,12 @@ from dashboard.latency.environment import load_average, read_environment, read_o
 from dashboard.latency.runner import Outcome, Progress, run_measurement
 from dashboard.netns.namespace import Namespace
 from dashboard.store import measurements as measurement_store
-from dashboard.store.database import DATABASE_UNAVAILABLE
+from dashboard.store.database import LAST_WRITES_S
 from dashboard.store.measurements import RequestedRun
 from dashboard.store.operations import measurement_clients as client_store
 from dashboard.store.telemetry import telemetry
 
 CANCEL_LOOK_S = 0.25
-#: How many seconds a measurement waits to store a block or its end while the database does not answer.
-STORE_WAIT_S = 30.0
 EXPIRED = f"The measurement waited for more than {client_store.WAIT_S / 3600:g} h: measure from {{0}} again."
 
 
@@ -98,7 +96,7 @@ async def measure_paths(
     """Measures the paths of an experiment until the confidence intervals are narrow.
 
     Ends earlier if the time is up or the run is cancelled in the database. If the task is cancelled, marks the run as
-    cancelled. Stores every block before the next one starts, and waits for at most ``STORE_WAIT_S`` if the database
+    cancelled. Stores every block before the next one starts, and waits for at most ``LAST_WRITES_S`` if the database
     does not answer. ``on_progress`` is called with the progress. ``lines`` hands out the blocks for clients on other
     machines.
     """
@@ -170,7 +168,7 @@ async def _until_done(context: Context, identity: str, work: asyncio.Task[Outcom
     try:
         while not work.done():
             await asyncio.wait({work}, timeout=CANCEL_LOOK_S)
-            if not work.done() and await _is_cancelled(context, identity):
+            if not work.done() and await context.database.run_or(False, measurement_store.is_cancelled, identity):
                 await _end(work)
                 return replace(cancelled, elapsed_s=loop.time() - began)
         return work.result()
@@ -182,24 +180,10 @@ async def _until_done(context: Context, identity: str, work: asyncio.Task[Outcom
         raise
 
 
-async def _is_cancelled(context: Context, identity: str) -> bool:
-    """Returns whether the cancellation of the run was requested; False if the database does not answer."""
-    try:
-        return await context.database.run(measurement_store.is_cancelled, identity)
-    except DATABASE_UNAVAILABLE:
-        return False
-
-
 async def _store[**P](context: Context, function: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
-    """Calls a function of the store. Repeats the call for at most ``STORE_WAIT_S`` while the database does not answer,
-    unless the task is cancelled: a server that stops does not wait for its database."""
-    task, deadline = asyncio.current_task(), time.monotonic() + STORE_WAIT_S
-
-    def gives_up() -> bool:
-        stops = task is not None and task.cancelling() > 0
-        return stops or time.monotonic() >= deadline
-
-    await context.database.retry(gives_up, function, *args, **kwargs)
+    """Calls a function of the store. Waits for at most ``LAST_WRITES_S`` while the database does not answer."""
+    deadline = time.monotonic() + LAST_WRITES_S
+    await context.database.retry(lambda: deadline, asyncio.current_task(), function, *args, **kwargs)
 
 
 async def _end(work: asyncio.Task[Outcome]) -> None:
