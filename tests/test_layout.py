@@ -43,7 +43,7 @@ NO_OWN_TEST: dict[str, str] = {
     "latency/loops.py": "tests/latency/test_client.py runs them with a stalling and a failing exchange",
     "latency/remote_clients.py": "the protocol; tests/lab/machines/test_client_line.py tests its implementation",
     "latency/children.py": "tests/latency/test_process.py starts, asks and ends its children",
-    "store/measurement_history.py": "tests/bench/measurements/test_history.py fills and reads it",
+    "store/measurements/history.py": "tests/bench/measurements/test_history.py fills and reads it",
     "store/training/session_versions.py": "tests/web/operations/test_peer_sync.py finds changes by them",
 }
 

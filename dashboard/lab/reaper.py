@@ -20,6 +20,7 @@ from dashboard.lab.machines.swarm import leave_without_lab
 from dashboard.lab.orphans import kept_ids, remove_objects, remove_orphans
 from dashboard.store import claim_runs
 from dashboard.store import experiments as experiment_store
+from dashboard.store import journal as journal_store
 from dashboard.store.experiments import Record
 from dashboard.store.machines import here
 from dashboard.store.reports import saved as saved_reports
@@ -159,7 +160,7 @@ async def reap_hosts(data_dir: Path) -> tuple[str, ...]:
 async def mark_stopped(context: Context, record: Record, notice: str) -> None:
     """Records in the database that an experiment without containers has stopped. ``notice`` is the reason, as a
     sentence."""
-    view = await context.database.run(experiment_store.view, record.id)
+    view = await context.database.run(journal_store.view, record.id)
     await context.database.run(experiment_store.set_wanted, record.id, Wanted.STOPPED)
     await context.database.run(experiment_store.release, record.id)
     # The view has no head if no lab has started the experiment.

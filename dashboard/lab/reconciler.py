@@ -27,9 +27,10 @@ from dashboard.lab.measurements.worker import MeasurementWorker
 from dashboard.lab.orphans import kept_ids, remove_orphans
 from dashboard.store import claim_runs
 from dashboard.store import experiments as experiment_store
-from dashboard.store import measurements as measurement_store
+from dashboard.store import journal as journal_store
 from dashboard.store.experiments import Record
 from dashboard.store.machines import here
+from dashboard.store.measurements import runs as measurement_store
 from dashboard.store.reports import saved as saved_reports
 from dashboard.store.telemetry import telemetry
 
@@ -321,7 +322,7 @@ class Lab:
 
         def read() -> tuple[Record, View | None] | None:
             record = experiment_store.load(experiment)
-            return None if record is None else (record, None if known else experiment_store.view(experiment))
+            return None if record is None else (record, None if known else journal_store.view(experiment))
 
         found = await self.context.database.run(read)
         if found is None:

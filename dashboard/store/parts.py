@@ -29,7 +29,9 @@ from dashboard.core.modes import ExperimentSpec, is_observer, plain_key
 from dashboard.core.operations.machines import place_of
 from dashboard.models import Experiment, JournalEntry
 from dashboard.store import experiments as experiment_store
-from dashboard.store.experiments import PAGE, Record
+from dashboard.store import journal as journal_store
+from dashboard.store.experiments import Record
+from dashboard.store.journal import PAGE
 from dashboard.store.machines import MachineClosedError
 from dashboard.store.operations.audit import audited, creates, note
 from dashboard.store.operations.storage import require_space
@@ -161,7 +163,7 @@ def set_wanted(experiment: str, wanted: Wanted, *, again: bool = False) -> bool:
         if again:
             row.round, row.shown_seq = row.round + 1, 0
         elif wanted is Wanted.STOPPED and _is_running(ids):
-            row.shown_seq = FIRST + sum(seq for seq, _title in experiment_store.newest(ids).values())
+            row.shown_seq = FIRST + sum(seq for seq, _title in journal_store.newest(ids).values())
         closed = []
         for part in ids:
             try:
@@ -260,7 +262,7 @@ def _readable(row: JournalEntry) -> Entry:
     """The entry that a row stores. If the entry is invalid, returns a replacement that states this: an invalid entry of
     one lab must not hide the entries of other labs."""
     with suppress(msgspec.MsgspecError, ValueError):
-        entry = experiment_store.entry_of(row)
+        entry = journal_store.entry_of(row)
         head = entry.facts.head
         times = (head.started_at, head.stopped_at, head.problem_since) if head is not None else ()
         if all(0 <= at <= MAX_TIME for at in (entry.at, *times) if at is not None):
@@ -273,7 +275,7 @@ def _readable(row: JournalEntry) -> Entry:
 def read(record: Record, after: int = 0, until: int | None = None) -> Iterator[Entry]:
     """Yields the journal entries of an experiment with ``after < seq <= until``, merged from all its machines."""
     if not record.parts:
-        yield from experiment_store.read(record.id, after, until)
+        yield from journal_store.read(record.id, after, until)
         return
     for entry in read_journal(merged_journal(record)):
         if until is not None and entry.seq > until:

@@ -5,9 +5,10 @@ from collections import Counter
 from collections.abc import Collection
 
 from dashboard.models import ClaimRun, MeasurementRun
-from dashboard.store import claim_runs, measurements
+from dashboard.store import claim_runs
 from dashboard.store.experiments import unsettled
 from dashboard.store.machines import here
+from dashboard.store.measurements import runs as measurement_store
 
 
 def load_ids() -> frozenset[str]:
@@ -35,6 +36,6 @@ def count_by_host() -> Counter[str]:
 def count_running(machine: str) -> int:
     """The total number of a machine's unsettled experiments, waiting or running measurements, and waiting or running
     claim runs."""
-    runs = MeasurementRun.objects.filter(machine=machine, state__in=measurements.LIVE)
+    runs = MeasurementRun.objects.filter(machine=machine, state__in=measurement_store.LIVE)
     claims = ClaimRun.objects.filter(machine=machine, state__in=claim_runs.LIVE)
     return unsettled(machine).count() + runs.count() + claims.count()

@@ -22,6 +22,7 @@ from dashboard.lab.bootstrap import endpoint, open_context, open_engine
 from dashboard.lab.supervisor import Supervisor
 from dashboard.lab.training.hosts import GroupHosts
 from dashboard.store import experiments as experiment_store
+from dashboard.store import journal as journal_store
 from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import RecordingPublisher
 from tests.support.polling import eventually, others_run
@@ -135,7 +136,7 @@ async def test_unfinished_work_begins_when_everything_is_open(
         assert asked_before == [0]
 
         async def runs() -> bool:
-            head = (await database_sync_to_async(experiment_store.view)(identity)).head
+            head = (await database_sync_to_async(journal_store.view)(identity)).head
             return head is not None and head.phase is Phase.RUNNING
 
         await eventually(runs)

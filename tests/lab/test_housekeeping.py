@@ -19,6 +19,7 @@ from dashboard.lab import housekeeping
 from dashboard.lab.housekeeping import delete_expired
 from dashboard.models import Experiment, GuessBucket, JournalEntry
 from dashboard.store import experiments as experiment_store
+from dashboard.store import journal as journal_store
 from dashboard.store.operations import retention
 from tests.support.polling import eventually
 from tests.support.specs import make_spec
@@ -31,7 +32,7 @@ def ended(days: float, text: str = "x" * 1000) -> str:
     """An experiment that was launched and stopped so many days ago."""
     identity = experiment_store.create_experiment(make_spec("host"))
     then = timezone.now() - timedelta(days=days)
-    experiment_store.append(identity, [Entry(1, then.timestamp(), Cause(Source.LAB), Facts(), text)])
+    journal_store.append(identity, [Entry(1, then.timestamp(), Cause(Source.LAB), Facts(), text)])
     Experiment.objects.filter(pk=identity).update(phase="stopped", wanted="stopped", created_at=then)
     return identity
 
@@ -51,7 +52,7 @@ def test_experiments_that_ended_long_ago_are_deleted_with_their_journals() -> No
 
 def test_journals_over_the_budget_lose_the_oldest_ended_experiments() -> None:
     running = experiment_store.create_experiment(make_spec("host"))
-    experiment_store.append(running, [Entry(1, 1.0, Cause(Source.LAB), Facts(), "x" * 5000)])
+    journal_store.append(running, [Entry(1, 1.0, Cause(Source.LAB), Facts(), "x" * 5000)])
     first, second, third = ended(3), ended(2), ended(1)
     assert delete_expired(0, 7000) == "Deleted oldest experiments, because the journals were too large: 2."
     assert left() == {running, third}

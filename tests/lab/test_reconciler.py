@@ -17,6 +17,7 @@ from dashboard.lab import reconciler
 from dashboard.lab.experiments import driver as experiment
 from dashboard.models import Report
 from dashboard.store import experiments as experiment_store
+from dashboard.store import journal as journal_store
 from dashboard.store import recent_entries
 from dashboard.store.reports import saved as saved_reports
 from tests.support.fakes import FakeEngine
@@ -209,7 +210,7 @@ async def test_closing_does_not_wait_for_a_disk_that_is_full(fake_lab: LabHarnes
         raise OperationalError("database or disk is full")
 
     with pytest.MonkeyPatch.context() as full:
-        full.setattr(experiment_store, "append", append)
+        full.setattr(journal_store, "append", append)
         full.setattr(reconciler, "CANCEL_S", 0.2)
         full.setattr(experiment, "FLUSH_TIMEOUT_S", 0.2)
         await fake_lab.want(identity, Wanted.STOPPED)

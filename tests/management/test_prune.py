@@ -10,7 +10,7 @@ from django.utils import timezone
 from dashboard.core.measurements.measurement import Options, Probe
 from dashboard.models import Experiment, MeasurementRun
 from dashboard.store import experiments as experiment_store
-from dashboard.store import measurements as measurement_store
+from dashboard.store.measurements import runs as measurement_store
 from tests.support.specs import make_spec
 from tests.support.terminal import run_here
 

@@ -18,6 +18,7 @@ from dashboard import configuration
 from dashboard.bench.operations.postgres_nats import Postgres, temporary_folder
 from dashboard.store import database as database_module
 from dashboard.store import experiments as experiment_store
+from dashboard.store import journal as journal_store
 from dashboard.store.database import DatabaseThread
 from tests.support.specs import make_spec
 
@@ -34,7 +35,7 @@ async def test_queries_of_one_lab_never_overlap() -> None:
         nonlocal running, most
         running += 1
         most = max(most, running)
-        experiment_store.newest([experiment])
+        journal_store.newest([experiment])
         running -= 1
 
     await asyncio.gather(*(database.run(work) for _ in range(30)))

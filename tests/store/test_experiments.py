@@ -1,24 +1,24 @@
-"""Experiments and journals in the database."""
+"""Experiments in the database."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
 from django.db import IntegrityError, connections
 
-from dashboard.core.experiments.journal import Cause, Entry, Facts, Source, entry_size
+from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
 from dashboard.core.experiments.lifecycle import Wanted, container_name
 from dashboard.core.experiments.messages import ArmStatus, Phase
 from dashboard.core.experiments.validation import MAX_KEY
 from dashboard.models import Arm, Experiment, Installation
 from dashboard.store import experiments as experiment_store
+from dashboard.store import journal as journal_store
 from dashboard.store import recent_entries
 from dashboard.store.installation import installation_id
-from tests.core.sample import make_columns, make_head, make_states
+from tests.core.sample import make_head
 from tests.support.records import load_record
 from tests.support.specs import make_spec
 
@@ -109,34 +109,11 @@ def test_unsettled_experiments_are_those_that_need_a_lab(
     assert [one.id for one in experiment_store.load_unsettled()] == ([identity] if is_unsettled else [])
 
 
-def test_entries_are_read_as_they_were_written(identity: str) -> None:
-    written = (
-        entry(1, "one", head=make_head(), columns=make_columns(), states=make_states()),
-        entry(2, "zwei \u2260 \U0001f433 \x1b[31m"),
-        entry(3, "", forgotten=("host",), removed=("bridge",)),
-    )
-    experiment_store.append(identity, written)
-    assert experiment_store.entries(identity) == written
-    assert experiment_store.entries(identity, 1) == written[1:]
-    assert experiment_store.entries(identity, 0, 2) == written[:2]
-    assert experiment_store.newest([identity])[identity][0] == 3
-    assert experiment_store.view(identity, 2).seq == 2
-    assert "bridge" not in experiment_store.view(identity).states
-
-
-def test_an_entry_number_is_unique_and_a_batch_is_atomic(identity: str) -> None:
-    experiment_store.append(identity, [entry(1)])
-    with pytest.raises(IntegrityError):
-        experiment_store.append(identity, [entry(2), entry(1)])
-    assert experiment_store.newest([identity])[identity][0] == 1
-    assert [one.seq for one in recent_entries.recent(identity, 0) or ()] == [1]
-
-
 def test_an_experiment_that_is_deleted_is_forgotten_with_its_journal(identity: str) -> None:
-    experiment_store.append(identity, [entry(1)])
+    journal_store.append(identity, [entry(1)])
     experiment_store.delete(identity)
     assert experiment_store.load(identity) is None
-    assert experiment_store.entries(identity) == ()
+    assert journal_store.entries(identity) == ()
     assert recent_entries.recent(identity, 0) is None
     experiment_store.delete(identity)
 
@@ -189,26 +166,3 @@ def test_another_name_is_in_the_row_and_in_the_specification(identity: str) -> N
     assert experiment_store.rename(identity, "")
     assert Experiment.objects.get(pk=identity).title == "nginx on port 80"
     assert experiment_store.rename("nothing", "Shop") is None
-
-
-def test_replaced_entries_are_deleted_and_the_size_of_the_journal_is_known(identity: str) -> None:
-    experiment_store.append(identity, [entry(1, "one"), entry(2, "two")])
-    experiment_store.append(identity, [entry(5, "five")], [2])
-    assert [one.seq for one in experiment_store.entries(identity)] == [1, 5]
-    record = load_record(identity)
-    assert record.journal_entries == 2
-    assert record.journal_bytes == sum(map(entry_size, experiment_store.entries(identity)))
-
-
-def test_a_long_journal_is_read_in_pages(identity: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(experiment_store, "PAGE", 3)
-    experiment_store.append(identity, [entry(number) for number in range(1, 9)])
-    assert [one.seq for one in experiment_store.read(identity)] == list(range(1, 9))
-    assert [one.seq for one in experiment_store.read(identity, after=2, until=6)] == [3, 4, 5, 6]
-    assert [one.seq for one in experiment_store.entries(identity, after=2, limit=2)] == [3, 4]
-
-
-def test_the_newest_entries_of_all_experiments_take_one_query(django_assert_num_queries: Any) -> None:
-    identity = experiment_store.create_experiment(make_spec("none", "none"))
-    with django_assert_num_queries(1):
-        assert experiment_store.newest([identity, "gone"]) == {identity: (0, "nginx on port 80")}

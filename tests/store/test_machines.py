@@ -12,7 +12,7 @@ from dashboard.core.training.session import HostsFor
 from dashboard.models import ClaimRun, Experiment, GroupHost, Machine, TrainingSession
 from dashboard.store import claim_runs, machines, unsettled
 from dashboard.store import experiments as experiment_store
-from dashboard.store import measurements as measurement_store
+from dashboard.store.measurements import runs as measurement_store
 from dashboard.store.operations.wanted_state import wanted_state
 from dashboard.store.training import hosts as host_store
 from tests.support.specs import make_spec

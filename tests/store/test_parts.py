@@ -15,6 +15,7 @@ from dashboard.core.experiments.messages import Phase
 from dashboard.core.operations.machines import MachineFacts
 from dashboard.models import AuditEntry, Experiment, JournalEntry
 from dashboard.store import experiments as experiment_store
+from dashboard.store import journal as journal_store
 from dashboard.store import machines, parts, recent_entries, unsettled
 from dashboard.store.machines import MachineClosedError
 from dashboard.store.operations.audit import PendingEntry, pending
@@ -46,7 +47,7 @@ def ids(identity: str) -> dict[str, str]:
 def observe(identity: str) -> None:
     """Both labs write what they observe, in turn."""
     for name, facts in (("server", SERVER), ("lab2", LAB2)):
-        experiment_store.append(ids(identity)[name], entries_of(name, ("host", "bridge"), facts))
+        journal_store.append(ids(identity)[name], entries_of(name, ("host", "bridge"), facts))
 
 
 def end(identity: str, machine: str, phase: Phase = Phase.STOPPED, shown: int = 0) -> None:
@@ -206,9 +207,9 @@ def test_an_experiment_has_ended_when_it_has_on_all_machines(whole: str) -> None
 def stop(identity: str, name: str) -> None:
     """The lab of a machine stops its part."""
     part = ids(identity)[name]
-    seq = experiment_store.newest([part])[part][0]
+    seq = journal_store.newest([part])[part][0]
     facts = Facts(head=make_head(phase=Phase.STOPPED, stopped_at=2000.0))
-    experiment_store.append(part, [Entry(seq + 1, 2000.0, Cause(Source.LAB, "removed"), facts, "stopped")])
+    journal_store.append(part, [Entry(seq + 1, 2000.0, Cause(Source.LAB, "removed"), facts, "stopped")])
     end(identity, name, shown=seq)
 
 
@@ -274,9 +275,9 @@ def test_a_round_without_a_drained_machine_is_shown(whole: str) -> None:
     machines.set_draining("lab2", draining=True)
     parts.set_wanted(whole, Wanted.RUNNING, again=True)
     server = ids(whole)["server"]
-    seq = experiment_store.newest([server])[server][0]
+    seq = journal_store.newest([server])[server][0]
     launch = Entry(seq + 1, 3000.0, Cause(Source.LAB, "launch"), Facts(head=make_head(round=2)), "running")
-    experiment_store.append(server, [launch])
+    journal_store.append(server, [launch])
     end(whole, "server", Phase.RUNNING)
     stop(whole, "server")
     assert shown(whole) > first_round, "also if only the part was stopped"
@@ -307,8 +308,8 @@ def test_an_invalid_entry_of_one_lab_does_not_hide_the_others(whole: str) -> Non
     part = ids(whole)["lab2"]
     rows = JournalEntry.objects.filter(experiment=part)
     head = Facts(head=make_head(started_at=1e300))
-    seq = experiment_store.newest([part])[part][0]
-    experiment_store.append(part, [Entry(seq + 1, 1200.0, Cause(Source.LAB), head, "running for ever")])
+    seq = journal_store.newest([part])[part][0]
+    journal_store.append(part, [Entry(seq + 1, 1200.0, Cause(Source.LAB), head, "running for ever")])
     rows.filter(seq=2).update(facts='{"states": 1}')
     rows.filter(seq=3).update(source="x")
     rows.filter(seq=4).update(at=1e300)
@@ -340,7 +341,7 @@ def test_an_entry_that_is_committed_late_is_not_skipped_by_the_next_page(
         read.append((identity, entry.seq))
         if number == 3:  # the page is full; late has a smaller key than its last row
             late.save(force_insert=True)
-            experiment_store.append(server, [after])
+            journal_store.append(server, [after])
     assert [seq for identity, seq in read if identity == server] == [1, 2, 3]
     assert [seq for identity, seq in read if identity == lab2] == sorted({seq for one, seq in read if one == lab2})
 

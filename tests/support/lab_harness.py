@@ -22,6 +22,7 @@ from dashboard.lab.experiments.journal_writer import Publisher
 from dashboard.lab.reconciler import Lab
 from dashboard.lab.watch_pool import WatchPool
 from dashboard.store import experiments as experiment_store
+from dashboard.store import journal as journal_store
 from dashboard.store.database import DatabaseThread
 from dashboard.store.experiments import Record
 from dashboard.store.installation import installation_id
@@ -109,10 +110,10 @@ class LabHarness:
 
     async def view(self, identity: str) -> View:
         """The experiment as stored in the database."""
-        return await self.database.run(experiment_store.view, identity)
+        return await self.database.run(journal_store.view, identity)
 
     async def entries(self, identity: str) -> tuple[Entry, ...]:
-        return await self.database.run(experiment_store.entries, identity)
+        return await self.database.run(journal_store.entries, identity)
 
     async def reaches(self, identity: str, *phases: Phase, deadline_s: float = LAUNCH_S) -> ExperimentHead:
         """Waits until the experiment is in one of ``phases``; returns its head."""

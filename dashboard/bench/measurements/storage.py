@@ -10,7 +10,8 @@ from dashboard.bench.measurements.testbed import KINDS, open_testbed
 from dashboard.bench.statistics import Result, at_most, figure, spread
 from dashboard.core.measurements.measurement import Block, Environment, Options, Probe
 from dashboard.core.measurements.schedule import Series
-from dashboard.store import measurements as measurement_store
+from dashboard.store.measurements import blocks as block_store
+from dashboard.store.measurements import runs as measurement_store
 
 LIMIT_S = 300.0
 SAMPLES = 10_000_000
@@ -42,7 +43,7 @@ def growth_of(experiment: str, series: Sequence[Series], blocks: Sequence[Block]
     run = measurement_store.create_run(experiment, "storage", [each.probe for each in series], options, seed)
     measurement_store.begin_run(run, series, (), Environment(), {})
     for block in blocks:
-        measurement_store.add_block(run, block)
+        block_store.add_block(run, block)
     return used_bytes() - before
 
 

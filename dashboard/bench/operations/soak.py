@@ -21,7 +21,7 @@ from dashboard.bench.server import RefusedError, Server, serving
 from dashboard.bench.statistics import Figure, Promise, Result, at_most, figure, interval_of, judge
 from dashboard.bench.training.deliveries import Instructor, deliveries, join
 from dashboard.bench.websocket_clients import websocket_clients
-from dashboard.store.measurements import LIVE
+from dashboard.store.measurements.runs import LIVE
 
 LIMIT_S = 5400.0
 #: The judged part of a run.

@@ -17,6 +17,7 @@ from dashboard.core.experiments.budget.queue import JournalQueue
 from dashboard.core.experiments.journal import Cause, Entry, Facts, View
 from dashboard.core.experiments.messages import STARTING
 from dashboard.store import experiments as experiment_store
+from dashboard.store import journal as journal_store
 from dashboard.store.database import DatabaseThread
 from dashboard.store.telemetry import telemetry
 
@@ -162,7 +163,7 @@ class JournalWriter:
         """Returns the numbers of the entries that this writer has committed although the write reported a failure.
         Considers only numbers above ``after``."""
         try:
-            entries = await self._database.run(experiment_store.entries, self.experiment, after)
+            entries = await self._database.run(journal_store.entries, self.experiment, after)
         except DatabaseError:
             return ()
         return tuple(entry.seq for entry in entries if (entry.seq, entry.at) in self._tried)
@@ -191,7 +192,7 @@ class JournalWriter:
             batch = self._queue.next_batch()
             replaced = (*batch.replaced, *self._written)
             try:
-                await self._database.run(experiment_store.append, self.experiment, batch.entries, replaced)
+                await self._database.run(journal_store.append, self.experiment, batch.entries, replaced)
             except DatabaseError as error:
                 self._queue.failed(batch)
                 if isinstance(error, IntegrityError):

@@ -19,10 +19,11 @@ from dashboard.lab.machines.client_line import ClientLines
 from dashboard.latency.environment import load_average, read_environment, read_offloads
 from dashboard.latency.runner import Outcome, Progress, run_measurement
 from dashboard.netns.namespace import Namespace
-from dashboard.store import measurements as measurement_store
 from dashboard.store.database import LAST_WRITES_S
-from dashboard.store.measurements import RequestedRun
-from dashboard.store.operations import measurement_clients as client_store
+from dashboard.store.measurements import blocks as block_store
+from dashboard.store.measurements import clients as client_store
+from dashboard.store.measurements import runs as measurement_store
+from dashboard.store.measurements.runs import RequestedRun
 from dashboard.store.telemetry import telemetry
 
 CANCEL_LOOK_S = 0.25
@@ -120,7 +121,7 @@ async def measure_paths(
             return
 
         async def keep(block: Block) -> None:
-            await _store(context, measurement_store.add_block, identity, block)
+            await _store(context, block_store.add_block, identity, block)
             telemetry.blocks["failed" if block.error else "measured"] += 1
             context.publisher.measured(identity)
 

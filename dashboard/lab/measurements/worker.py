@@ -13,8 +13,8 @@ from dashboard.lab.experiments.driver import ExperimentDriver
 from dashboard.lab.machines.client_line import ClientLines
 from dashboard.lab.measurements.run import measure_paths
 from dashboard.store import experiments as experiment_store
-from dashboard.store import measurements as measurement_store
-from dashboard.store.measurements import RequestedRun
+from dashboard.store.measurements import runs as measurement_store
+from dashboard.store.measurements.runs import RequestedRun
 
 log = logging.getLogger(__name__)
 

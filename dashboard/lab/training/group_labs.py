@@ -17,7 +17,7 @@ from dashboard.lab.reconciler import Lab, WorkLocks
 from dashboard.lab.watch_pool import WatchPool
 from dashboard.store import claim_runs, unsettled
 from dashboard.store import experiments as experiment_store
-from dashboard.store import measurements as measurement_store
+from dashboard.store.measurements import runs as measurement_store
 from dashboard.store.training import group_runs
 
 log = logging.getLogger(__name__)

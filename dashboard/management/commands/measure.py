@@ -18,8 +18,8 @@ from dashboard.lab.measurements.run import measure_paths
 from dashboard.lab.one_shot import launched
 from dashboard.latency.runner import Progress
 from dashboard.management.commanding import FAILED, WRONG_USAGE, NetmodesCommand, add_privileged_hosts, require_root
-from dashboard.store import measurements as measurement_store
-from dashboard.store.measurements import RequestedRun
+from dashboard.store.measurements import runs as measurement_store
+from dashboard.store.measurements.runs import RequestedRun
 from dashboard.store.reports import saved as saved_reports
 
 #: The command of containers, unless HTTP is measured: Netmodes' responder listens on the container's port in place of a

@@ -11,7 +11,7 @@ from django.db.models import F, Q
 
 from dashboard.core.experiments.messages import ENDED
 from dashboard.models import Experiment, MeasurementBlock, MeasurementRun
-from dashboard.store import measurements as measurement_store
+from dashboard.store.measurements import runs as measurement_store
 from dashboard.store.operations.database_clock import shared_clock
 from dashboard.store.operations.retention import BATCH, DELETERS, DeletedRows, delete_old
 

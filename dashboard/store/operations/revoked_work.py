@@ -8,9 +8,11 @@ from dashboard.core.experiments.journal import Cause, Entry, Source, stopped
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import Phase
 from dashboard.models import ClaimRun, Experiment, MeasurementRun
-from dashboard.store import claim_runs, measurements
+from dashboard.store import claim_runs
 from dashboard.store import experiments as experiment_store
+from dashboard.store import journal as journal_store
 from dashboard.store.experiments import Record
+from dashboard.store.measurements import runs as measurement_store
 from dashboard.store.operations.database_clock import shared_clock
 
 log = logging.getLogger(__name__)
@@ -20,8 +22,8 @@ def end_work(machine: str) -> None:
     """Records that everything on a revoked machine has ended, and deletes the experiments that were to be removed. If
     an experiment cannot be changed, logs this and continues, because the machine is revoked in any case."""
     reason = f"The machine “{machine}” was revoked."
-    runs = MeasurementRun.objects.filter(machine=machine, state__in=measurements.LIVE)
-    runs.update(state=measurements.CANCELLED, driver="", stop_reason=reason)
+    runs = MeasurementRun.objects.filter(machine=machine, state__in=measurement_store.LIVE)
+    runs.update(state=measurement_store.CANCELLED, driver="", stop_reason=reason)
     claims = ClaimRun.objects.filter(machine=machine, state__in=claim_runs.LIVE)
     claims.update(state=claim_runs.CANCELLED, driver="", problem=reason)
     for experiment in experiment_store.unsettled(machine).values_list("pk", flat=True):
@@ -49,10 +51,10 @@ def _end(experiment: str, reason: str) -> None:
 
 
 def _write_end(record: Record, reason: str) -> None:
-    view, now = experiment_store.view(record.id), shared_clock()
+    view, now = journal_store.view(record.id), shared_clock()
     shown = view if view.head is not None else experiment_store.waiting_view(record)
     assert shown.head is not None  # noqa: S101 - waiting_view has one
     head, facts = stopped(shown.head, shown.columns, now, reason)
     entry = Entry(view.seq + 1, now, Cause(Source.LAB, "revoked"), facts, reason.rstrip("."))
-    experiment_store.append(record.id, [entry])
+    journal_store.append(record.id, [entry])
     experiment_store.save_head(record.id, head, entry.seq)

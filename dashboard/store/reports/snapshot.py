@@ -15,10 +15,11 @@ from dashboard.core.modes import ExperimentSpec
 from dashboard.core.reports.model import FrozenExperiment, FrozenRun
 from dashboard.models import Experiment, MeasurementRun
 from dashboard.store import experiments as experiment_store
-from dashboard.store import measurements as measurement_store
 from dashboard.store import parts
 from dashboard.store.experiments import Record
 from dashboard.store.machines import here
+from dashboard.store.measurements import blocks as block_store
+from dashboard.store.measurements import runs as measurement_store
 
 
 class NotSavedError(ValueError):
@@ -82,7 +83,7 @@ def freeze_runs(runs: Sequence[str]) -> tuple[FrozenRun, ...]:
             raise NotSavedError("There is no measurement with this id. Reload the page.")
         if row.state in measurement_store.LIVE:
             raise NotSavedError("The measurement is still running. Wait until it ends, or cancel it; then save it.")
-        series, blocks = measurement_store.load_blocks(run)
+        series, blocks = block_store.load_blocks(run)
         flat = tuple(block for one in series for block in blocks.get(one.key, ()))
         frozen.append(FrozenRun(run, row.title, measurement, series, flat))
     return tuple(frozen)

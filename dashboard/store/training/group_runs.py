@@ -28,9 +28,10 @@ from dashboard.core.training.group_quota import (
 )
 from dashboard.core.training.host_plan import HostStage
 from dashboard.models import ClaimRun, Experiment, GroupHost, MeasurementRun
-from dashboard.store import claim_runs, machines, step_measurements
+from dashboard.store import claim_runs, machines
 from dashboard.store import experiments as experiment_store
-from dashboard.store import measurements as measurement_store
+from dashboard.store.measurements import runs as measurement_store
+from dashboard.store.measurements import step_measurements
 from dashboard.store.operations.database_clock import shared_clock
 from dashboard.store.training import host_placement
 from dashboard.store.training.hosts import NoHostError, QuotaError, machine_of_group, touch

@@ -13,7 +13,7 @@ from dashboard.core.training.capacity import HostLimits, share
 from dashboard.core.training.host_plan import DesiredState, HostStage
 from dashboard.models import ClaimRun, Experiment, GroupHost, Installation, MeasurementRun
 from dashboard.store.experiments import unsettled
-from dashboard.store.measurements import LIVE
+from dashboard.store.measurements.runs import LIVE
 from dashboard.store.operations.audit import audited
 from dashboard.store.write_lock import writing
 

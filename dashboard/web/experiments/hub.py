@@ -33,6 +33,7 @@ from dashboard.core.experiments.stream import Patch, Snapshot, diff_rows
 from dashboard.core.experiments.timeline import timeline_item
 from dashboard.core.operations.machines import SERVER
 from dashboard.store import experiments as experiment_store
+from dashboard.store import journal as journal_store
 from dashboard.store import parts, recent_entries
 from dashboard.store.experiments import Record
 from dashboard.store.operations.database_clock import shared_clock
@@ -202,7 +203,7 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
         else:
             entries = recent_entries.recent(feed.key, feed.view.seq)
             if entries is None:
-                entries = await to_feed_thread(experiment_store.entries, feed.key, feed.view.seq)
+                entries = await to_feed_thread(journal_store.entries, feed.key, feed.view.seq)
             changes = _Changes(replay(entries, feed.view), entries, written=(feed.key,) if entries else ())
         if not changes.entries:
             record = await to_db_thread(experiment_store.load, feed.key)
@@ -225,7 +226,7 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
         view = experiment_store.waiting_view(record)
         if (recent := recent_entries.recent(feed.key, feed.view.seq)) is not None:
             return _Changes(replay(recent, view), recent)
-        read = partial(experiment_store.read, feed.key, view.seq)
+        read = partial(journal_store.read, feed.key, view.seq)
         view, entries, feed.first_at = await to_db_thread(parts.fold, read, view, SHOWN_ITEMS)
         return _Changes(view, entries)
 
@@ -265,9 +266,8 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
             launching=feed.launching if feed.launching != before.launching else None,
             trial=view.trial if view.trial != before.view.trial else None,
         )
-        text = encode(patch).decode()
+        self._broadcast(feed, encode(patch).decode())
         self.encoded += 1
-        self._broadcast(feed, text)
         now = shared_clock()
         for entry in entries:
             if entry.cause.source is Source.KERNEL:

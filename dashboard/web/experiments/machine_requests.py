@@ -22,6 +22,7 @@ from dashboard.lab.experiments.concurrency import run_staggered
 from dashboard.lab.machines import requests
 from dashboard.netns.request import Reply
 from dashboard.store import experiments as experiment_store
+from dashboard.store import journal as journal_store
 from dashboard.web.http.database import to_db_thread
 from dashboard.web.operations.machines.clients import CALL_ERRORS, arm_names, find_clients, row_of
 from dashboard.web.service import service
@@ -48,7 +49,7 @@ async def try_everywhere(experiment: str, *, multicast: bool) -> tuple[Attempt, 
 
 
 async def _request_all(experiment: str, machine: str | None, clients: Sequence[MachineClient]) -> tuple[Attempt, ...]:
-    view, names = await to_db_thread(experiment_store.view, experiment), await to_db_thread(arm_names, experiment)
+    view, names = await to_db_thread(journal_store.view, experiment), await to_db_thread(arm_names, experiment)
     found = requested_paths(view.columns, view.states, clients)
     paths = [path for path in found if path.client.startswith(MACHINE_KEY) and _is_known(path, names)]
     servers = tuple(dict.fromkeys((path.server, path.server_port) for path in paths if path.address))

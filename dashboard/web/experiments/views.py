@@ -36,9 +36,9 @@ from dashboard.lab.doctor import unavailable_report
 from dashboard.lab.remote import experiment_calls
 from dashboard.models import Experiment
 from dashboard.store import experiments as experiment_store
-from dashboard.store import measurements as measurement_store
 from dashboard.store import parts
 from dashboard.store.machines import find as find_machine
+from dashboard.store.measurements import runs as measurement_store
 from dashboard.store.operations.storage import add_storage
 from dashboard.store.port_users import other_port_users
 from dashboard.web.experiments import machines

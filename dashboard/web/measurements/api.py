@@ -11,7 +11,8 @@ from dashboard.core.measurements.histogram import cumulative_shares, merge_histo
 from dashboard.core.training.group_quota import RunKind
 from dashboard.models import MeasurementRun
 from dashboard.store import experiments as experiment_store
-from dashboard.store import measurements as measurement_store
+from dashboard.store.measurements import blocks as block_store
+from dashboard.store.measurements import runs as measurement_store
 from dashboard.web.http.api_responses import Refusal, Started, json_response
 from dashboard.web.measurements.serializers import describe_runs, show_run
 from dashboard.web.measurements.views import InvalidOptionsError, start_run
@@ -83,7 +84,7 @@ def distribution(request: HttpRequest, identity: str) -> Any:
     """Returns for each series the cumulative share of requests by duration in microseconds, with at most 200 points."""
     if not measurement_store.exists(identity):
         return Status(404, {"detail": "No measurement has this id."})
-    series, blocks = measurement_store.load_blocks(identity)
+    series, blocks = block_store.load_blocks(identity)
     found = []
     for one in series:
         parts = [block.histogram for block in blocks.get(one.key, ()) if block.counts]

@@ -15,8 +15,8 @@ from dashboard.core.measurements.remote.blocks import RemoteAnswer, RemoteComman
 from dashboard.core.paths.clients.overlay import OverlayArm
 from dashboard.lab.machines import blocks
 from dashboard.lab.supervisor import LabUnavailableError
-from dashboard.store.operations import measurement_clients as client_store
-from dashboard.store.operations.measurement_clients import CarriedRun
+from dashboard.store.measurements import clients as client_store
+from dashboard.store.measurements.clients import CarriedRun
 from dashboard.web.http.database import to_db_thread
 from dashboard.web.operations.machines.clients import (
     CALL_ERRORS,

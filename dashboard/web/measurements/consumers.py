@@ -1,7 +1,7 @@
 """The websocket of a measurement run."""
 
 from dashboard.core.training.group_quota import RunKind
-from dashboard.store import measurements as measurement_store
+from dashboard.store.measurements import runs as measurement_store
 from dashboard.web.feed_consumer import FeedConsumer
 from dashboard.web.measurements.hub import hub
 

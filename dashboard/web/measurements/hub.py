@@ -7,7 +7,8 @@ from typing import Any
 
 from dashboard.core.experiments.messages import encode
 from dashboard.core.experiments.stream import PROTOCOL_VERSION
-from dashboard.store import measurements as measurement_store
+from dashboard.store.measurements import blocks as block_store
+from dashboard.store.measurements import runs as measurement_store
 from dashboard.web.feed_hub import RETRY_S, Feed, FeedHub
 from dashboard.web.http.database import to_db_thread
 from dashboard.web.measurements.serializers import Shown, show_run
@@ -52,7 +53,7 @@ class MeasurementHub(FeedHub[RunFeed]):
 
     async def _read(self, feed: RunFeed) -> None:
         before = feed.shown.run["state"] if feed.shown else None
-        new, feed.newest = await to_db_thread(measurement_store.light_blocks, feed.key, feed.newest)
+        new, feed.newest = await to_db_thread(block_store.light_blocks, feed.key, feed.newest)
         feed.blocks += new
         shown = await to_db_thread(show_run, feed.key, feed.shown)
         if shown is None:

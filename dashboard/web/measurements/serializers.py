@@ -9,7 +9,8 @@ import msgspec
 
 from dashboard.core.measurements.measurement import Measurement, Options
 from dashboard.models import MeasurementRun
-from dashboard.store import measurements as measurement_store
+from dashboard.store.measurements import blocks as block_store
+from dashboard.store.measurements import runs as measurement_store
 from dashboard.web.http.url_scope import SERVER_SCOPE, UrlScope
 
 log = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ def describe_run(row: MeasurementRun) -> dict[str, Any]:
     elapsed = row.elapsed_s
     remaining = None
     if row.state in {measurement_store.RUNNING, measurement_store.INCOMPLETE}:
-        elapsed = measurement_store.measured_s(row.pk)
+        elapsed = block_store.measured_s(row.pk)
     if row.state == measurement_store.RUNNING:
         remaining = max(0.0, options.seconds - elapsed)
     return {

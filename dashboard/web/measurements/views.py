@@ -17,9 +17,11 @@ from dashboard.core.modes import ExperimentSpec
 from dashboard.core.paths.clients.machines import MAX_CLIENTS
 from dashboard.models import Experiment, MeasurementRun
 from dashboard.store import experiments as experiment_store
-from dashboard.store import machines, measurement_history, parts
-from dashboard.store import measurements as measurement_store
-from dashboard.store.operations import measurement_clients
+from dashboard.store import machines, parts
+from dashboard.store.measurements import blocks as block_store
+from dashboard.store.measurements import clients as measurement_clients
+from dashboard.store.measurements import history as measurement_history
+from dashboard.store.measurements import runs as measurement_store
 from dashboard.store.operations.storage import NoSpaceError
 from dashboard.store.training import group_runs
 from dashboard.store.training.hosts import NoHostError, QuotaError
@@ -224,7 +226,7 @@ def measurement(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SC
     shown = show_run(identity)
     if shown is None or shown.measurement is None:
         raise Http404(_("No measurement has this id."))
-    blocks, _newest = measurement_store.light_blocks(identity)
+    blocks, _newest = block_store.light_blocks(identity)
     live, run = shown.run["state"] in measurement_store.LIVE, shown.run
     if scope.group:
         source = run["experiment_id"]

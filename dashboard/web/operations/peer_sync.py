@@ -14,7 +14,7 @@ from itertools import chain
 from typing import Any
 
 from dashboard.lab.remote.wakeups import Wakeup
-from dashboard.store import experiments as experiment_store
+from dashboard.store import journal as journal_store
 from dashboard.store import parts
 from dashboard.store.log_once import LogOnce
 from dashboard.store.operations.database_clock import shared_clock
@@ -133,7 +133,7 @@ class PeerSync:
         the notes about machines, and starts the ``BlockCarriers`` tasks of new measurements.
         """
         shown = self._experiments.followed()
-        newest = await to_db_thread(experiment_store.newest, list(shown)) if shown else {}
+        newest = await to_db_thread(journal_store.newest, list(shown)) if shown else {}
         for experiment, seq in shown.items():
             last, title = newest.get(experiment, (seq + 1, ""))
             if last > seq:

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from dashboard.bench.measurements.history import PATHS, fill, signature_of
 from dashboard.models import MeasurementBlock, MeasurementRun
-from dashboard.store import measurement_history
+from dashboard.store.measurements import history as measurement_history
 
 pytestmark = pytest.mark.django_db
 

@@ -20,6 +20,7 @@ from dashboard.lab import reconciler
 from dashboard.lab.experiments import journal_writer
 from dashboard.models import Experiment
 from dashboard.store import experiments as experiment_store
+from dashboard.store import journal as journal_store
 from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import LabHarness, healed, troubled
 from tests.support.polling import DEADLINE_S, eventually, others_run
@@ -224,7 +225,7 @@ class Stubborn:
     def __init__(self, failures: int, sentence: str) -> None:
         self.left = failures
         self.sentence = sentence
-        self._append = experiment_store.append
+        self._append = journal_store.append
 
     def append(self, experiment: str, entries: Sequence[Entry], replaced: Sequence[int]) -> None:
         if self.left > 0:
@@ -239,7 +240,7 @@ async def test_a_journal_that_cannot_be_written_is_shown_and_loses_nothing(
     fake_lab: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch, sentence: str
 ) -> None:
     stubborn = Stubborn(7, sentence)
-    monkeypatch.setattr(experiment_store, "append", stubborn.append)
+    monkeypatch.setattr(journal_store, "append", stubborn.append)
     identity = await fake_lab.running("host", "host")
     run = fake_lab.driver(identity)
     await run.settled()
@@ -257,7 +258,8 @@ async def test_a_journal_that_cannot_be_written_is_shown_and_loses_nothing(
 async def test_a_locked_database_only_delays(
     fake_lab: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch, function: str
 ) -> None:
-    real = getattr(experiment_store, function)
+    store = journal_store if function == "view" else experiment_store
+    real = getattr(store, function)
     left = iter(range(4))
 
     def locked(*arguments: object, **options: object) -> object:
@@ -267,7 +269,7 @@ async def test_a_locked_database_only_delays(
 
     identity = await fake_lab.database.run(experiment_store.create_experiment, make_spec("host"))
     with monkeypatch.context() as patch:
-        patch.setattr(experiment_store, function, locked)
+        patch.setattr(store, function, locked)
         fake_lab.lab.wake()
         if function in {"save_head", "remember_container"}:
             await eventually(lambda: next(left, None) is None)

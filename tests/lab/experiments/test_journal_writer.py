@@ -17,6 +17,7 @@ from dashboard.core.namespaces.delta import delta
 from dashboard.lab.experiments import journal_writer as module
 from dashboard.lab.experiments.journal_writer import JournalWriter
 from dashboard.store import experiments as experiment_store
+from dashboard.store import journal as journal_store
 from dashboard.store.database import DatabaseThread
 from dashboard.store.telemetry import telemetry
 from tests.core.sample import make_columns, make_head, make_listener, make_states
@@ -59,9 +60,9 @@ async def test_entries_are_numbered_and_the_view_is_ahead_of_the_database(
     assert writer.view.head is not None
     assert writer.view.head.phase is Phase.RUNNING
     await writer.flush()
-    assert await database.run(experiment_store.entries, writer.experiment) == (first, second)
-    assert await database.run(experiment_store.view, writer.experiment) == writer.view
-    newest = await database.run(experiment_store.newest, [writer.experiment])
+    assert await database.run(journal_store.entries, writer.experiment) == (first, second)
+    assert await database.run(journal_store.view, writer.experiment) == writer.view
+    newest = await database.run(journal_store.newest, [writer.experiment])
     assert newest[writer.experiment][0] == 2
 
 
@@ -69,14 +70,14 @@ async def test_entries_appended_together_are_one_batch_and_published_after_the_c
     writer: JournalWriter, publisher: RecordingPublisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batches: list[int] = []
-    append = experiment_store.append
+    append = journal_store.append
 
     def counted(experiment: str, entries: Sequence[Entry], replaced: Sequence[int]) -> None:
         assert not publisher.woken
         append(experiment, entries, replaced)
         batches.append(len(entries))
 
-    monkeypatch.setattr(experiment_store, "append", counted)
+    monkeypatch.setattr(journal_store, "append", counted)
     for number in range(50):
         writer.append(CAUSE, Facts(), f"entry {number}")
     await writer.flush()
@@ -91,7 +92,7 @@ async def test_entries_appended_during_a_write_are_the_next_batch(
         writer.append(CAUSE, Facts(), f"entry {number}")
         await others_run()
     await writer.flush()
-    entries = await database.run(experiment_store.entries, writer.experiment)
+    entries = await database.run(journal_store.entries, writer.experiment)
     assert [entry.seq for entry in entries] == list(range(1, 21))
     await writer.flush()
 
@@ -105,10 +106,10 @@ async def test_entries_of_a_launch_wait_for_the_next_write_until_the_launch_ends
     writer.append(CAUSE, Facts(head=make_head(Phase.LAUNCHING)), "launching")
     writer.append(CAUSE, Facts(), "created")
     await others_run()
-    assert len(await database.run(experiment_store.entries, writer.experiment)) == 1
+    assert len(await database.run(journal_store.entries, writer.experiment)) == 1
     writer.append(CAUSE, Facts(head=make_head(Phase.RUNNING)), "running")
     await eventually(lambda: len(publisher.woken) == 2)
-    assert len(await database.run(experiment_store.entries, writer.experiment)) == 4
+    assert len(await database.run(journal_store.entries, writer.experiment)) == 4
     writer.append(CAUSE, Facts(), "stopped listening")
     await eventually(lambda: len(publisher.woken) == 3)
 
@@ -120,13 +121,13 @@ async def test_a_flush_does_not_wait_for_the_next_write_of_a_launch(
     for phase in (Phase.PREPARING, Phase.LAUNCHING):
         writer.append(CAUSE, Facts(head=make_head(phase)), phase)
         await writer.flush()
-    assert len(await database.run(experiment_store.entries, writer.experiment)) == 2
+    assert len(await database.run(journal_store.entries, writer.experiment)) == 2
 
 
 async def test_a_failed_write_is_repeated_and_published_as_trouble(
     writer: JournalWriter, publisher: RecordingPublisher, database: DatabaseThread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    append = experiment_store.append
+    append = journal_store.append
     left = iter(range(3))
 
     def fail(experiment: str, entries: Sequence[Entry], replaced: Sequence[int]) -> None:
@@ -135,7 +136,7 @@ async def test_a_failed_write_is_repeated_and_published_as_trouble(
             raise OperationalError("database or disk is full")
         append(experiment, entries, replaced)
 
-    monkeypatch.setattr(experiment_store, "append", fail)
+    monkeypatch.setattr(journal_store, "append", fail)
     writer.append(CAUSE, Facts(), "one")
     flushed = asyncio.ensure_future(writer.flush())
     await others_run()
@@ -143,13 +144,13 @@ async def test_a_failed_write_is_repeated_and_published_as_trouble(
     await flushed
     said = "The journal cannot be written: database or disk is full. Trying again."
     assert publisher.troubles == [said, said, said, ""]
-    assert [entry.text for entry in await database.run(experiment_store.entries, writer.experiment)] == ["one", "two"]
+    assert [entry.text for entry in await database.run(journal_store.entries, writer.experiment)] == ["one", "two"]
 
 
 async def test_a_commit_with_a_lost_response_is_not_repeated_forever(
     writer: JournalWriter, publisher: RecordingPublisher, database: DatabaseThread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    append = experiment_store.append
+    append = journal_store.append
     losses = iter([True, False, False])
 
     def lose_the_answer(experiment: str, entries: Sequence[Entry], replaced: Sequence[int]) -> None:
@@ -157,14 +158,14 @@ async def test_a_commit_with_a_lost_response_is_not_repeated_forever(
         if next(losses, False):
             raise OperationalError("server closed the connection unexpectedly")
 
-    monkeypatch.setattr(experiment_store, "append", lose_the_answer)
+    monkeypatch.setattr(journal_store, "append", lose_the_answer)
     writer.append(CAUSE, Facts(), "one")
     writer.append(CAUSE, Facts(), "two")
     flushed = asyncio.ensure_future(writer.flush())
     await eventually(lambda: publisher.troubles)
     writer.append(CAUSE, Facts(), "three")
     await asyncio.wait_for(flushed, 10)
-    entries = await database.run(experiment_store.entries, writer.experiment)
+    entries = await database.run(journal_store.entries, writer.experiment)
     assert [(entry.seq, entry.text) for entry in entries] == [(1, "one"), (2, "two"), (3, "three")]
     record = await database.run(load_record, writer.experiment)
     assert (record.journal_entries, record.journal_bytes) == (3, sum(map(entry_size, entries)))
@@ -175,11 +176,11 @@ async def test_an_entry_of_another_writer_is_not_replaced(
     writer: JournalWriter, database: DatabaseThread, publisher: RecordingPublisher
 ) -> None:
     other = Entry(1, 999.0, CAUSE, Facts(), "of another lab", ())
-    await database.run(experiment_store.append, writer.experiment, [other])
+    await database.run(journal_store.append, writer.experiment, [other])
     writer.append(CAUSE, Facts(), "one")
     await eventually(lambda: len(publisher.troubles) > 2)
     await writer.close(0.1)
-    assert await database.run(experiment_store.entries, writer.experiment) == (other,)
+    assert await database.run(journal_store.entries, writer.experiment) == (other,)
 
 
 async def test_a_new_writer_continues_the_numbers(
@@ -187,11 +188,11 @@ async def test_a_new_writer_continues_the_numbers(
 ) -> None:
     writer.append(CAUSE, Facts(head=make_head()), "one")
     await writer.flush()
-    view = await database.run(experiment_store.view, writer.experiment)
+    view = await database.run(journal_store.view, writer.experiment)
     second = JournalWriter(writer.experiment, view, database, publisher, lambda: 2000.0)
     assert second.append(CAUSE, Facts(), "two").seq == 2
     await second.flush()
-    assert [entry.at for entry in await database.run(experiment_store.entries, writer.experiment)] == [1000.0, 2000.0]
+    assert [entry.at for entry in await database.run(journal_store.entries, writer.experiment)] == [1000.0, 2000.0]
 
 
 async def test_a_clock_that_is_set_back_does_not_change_the_order(
@@ -203,7 +204,7 @@ async def test_a_clock_that_is_set_back_does_not_change_the_order(
     for number in range(3):
         writer.append(CAUSE, Facts(), f"entry {number}")
     await writer.flush()
-    entries = await database.run(experiment_store.entries, identity)
+    entries = await database.run(journal_store.entries, identity)
     assert [entry.at for entry in entries] == [5000.0, 1400.0, 9000.0]
     assert [entry.seq for entry in entries] == [1, 2, 3]
 
@@ -234,13 +235,13 @@ async def test_a_flood_is_one_entry_in_the_database_that_stays_current(
         writer.append(KERNEL, Facts(changes={MACHINE: delta(writer.view.states[MACHINE], after)}), f"port {number}")
         if number % 100 == 0:
             await writer.flush()
-            stored = await database.run(experiment_store.entries, identity)
+            stored = await database.run(journal_store.entries, identity)
             assert replay(stored, start) == writer.view
             assert len(stored) <= 3
 
     async def final() -> tuple[Entry, ...]:
         await writer.flush()
-        stored = await database.run(experiment_store.entries, identity)
+        stored = await database.run(journal_store.entries, identity)
         return stored if stored[-1].text else ()
 
     stored = await eventually(final)
@@ -258,26 +259,26 @@ async def test_a_flood_is_one_entry_in_the_database_that_stays_current(
 async def test_a_full_disk_fills_neither_memory_nor_the_journal(
     writer: JournalWriter, database: DatabaseThread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    append = experiment_store.append
+    append = journal_store.append
 
     def fail(*_arguments: object) -> None:
         raise OperationalError("database or disk is full")
 
-    monkeypatch.setattr(experiment_store, "append", fail)
+    monkeypatch.setattr(journal_store, "append", fail)
     for number in range(14_000):
         writer.append(CAUSE, Facts(head=make_head(Phase.RUNNING)), f"entry {number}")
         if number % 500 == 0:
             await others_run()
     assert len(writer._queue._waiting) <= 2 * MAX_WAITING_ENTRIES
-    monkeypatch.setattr(experiment_store, "append", append)
+    monkeypatch.setattr(journal_store, "append", append)
     await writer.flush()
-    stored = await database.run(experiment_store.entries, writer.experiment)
+    stored = await database.run(journal_store.entries, writer.experiment)
     assert any("entries are merged into this one" in entry.text for entry in stored)
-    assert await database.run(experiment_store.view, writer.experiment) == writer.view
+    assert await database.run(journal_store.view, writer.experiment) == writer.view
 
 
 async def test_a_closed_writer_leaves_nothing_open(writer: JournalWriter, database: DatabaseThread) -> None:
     writer.append(KERNEL, Facts(), quiet=True)
     writer.append(KERNEL, Facts(), quiet=True)
     await writer.close(5.0)
-    assert [entry.text for entry in await database.run(experiment_store.entries, writer.experiment)] == [""]
+    assert [entry.text for entry in await database.run(journal_store.entries, writer.experiment)] == [""]

@@ -14,6 +14,7 @@ from dashboard.core.modes import MACHINE
 from dashboard.lab.context import Context
 from dashboard.lab.experiments.recorder import Recorder
 from dashboard.store import experiments as experiment_store
+from dashboard.store import journal as journal_store
 from tests.core.sample import make_columns, make_head, make_link, make_listener, make_states
 from tests.support.lab_harness import LabHarness
 from tests.support.polling import others_run
@@ -136,7 +137,7 @@ async def test_links_of_other_containers_are_not_recorded_in_an_experiment(
         if number % 50 == 0:
             await recorder.journal.flush()
     await recorder.journal.flush()
-    entries = await fake_lab.database.run(experiment_store.entries, recorder.journal.experiment)
+    entries = await fake_lab.database.run(journal_store.entries, recorder.journal.experiment)
     assert [entry.text for entry in entries] == [""]
     assert recorder.view.states[MACHINE].interfaces[-1].name == "veth199"
     before = View(0, make_head(), make_columns(), make_states())

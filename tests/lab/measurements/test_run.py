@@ -23,9 +23,10 @@ from dashboard.lab.measurements.run import EXPIRED, Plan, measure_paths, plan_se
 from dashboard.lab.measurements.worker import MeasurementWorker
 from dashboard.latency.runner import Outcome
 from dashboard.models import MeasurementClient
-from dashboard.store import measurements as measurement_store
-from dashboard.store.measurements import RequestedRun
-from dashboard.store.operations import measurement_clients as client_store
+from dashboard.store.measurements import blocks as block_store
+from dashboard.store.measurements import clients as client_store
+from dashboard.store.measurements import runs as measurement_store
+from dashboard.store.measurements.runs import RequestedRun
 from tests.support.lab_harness import LabHarness, fail_first_calls
 from tests.support.polling import DEADLINE_S, eventually
 
@@ -116,7 +117,7 @@ async def test_a_container_that_stops_in_the_middle_ends_its_series_and_the_rest
     work = asyncio.create_task(measure_paths(lab_harness.context, run, asked))
 
     async def begun() -> bool:
-        return len((await lab_harness.database.run(measurement_store.light_blocks, asked.id))[0]) >= 6
+        return len((await lab_harness.database.run(block_store.light_blocks, asked.id))[0]) >= 6
 
     await eventually(begun, 20)
     container = next(one.container for one in run.view.columns if one.key == "bridge")
@@ -141,7 +142,7 @@ async def test_a_cancelled_run_keeps_its_blocks(lab_harness: LabHarness) -> None
     work = asyncio.create_task(measure_paths(lab_harness.context, run, asked))
 
     async def begun() -> bool:
-        return bool((await lab_harness.database.run(measurement_store.light_blocks, asked.id))[0])
+        return bool((await lab_harness.database.run(block_store.light_blocks, asked.id))[0])
 
     await eventually(begun, 20)
     assert await lab_harness.database.run(measurement_store.want_cancelled, asked.id)
@@ -215,9 +216,8 @@ async def test_a_measurement_goes_on_while_the_database_does_not_answer(
     driver, asked = await replaced(fake_lab, monkeypatch, measure)
     monkeypatch.setattr("dashboard.store.database.RETRY_S", 0.0)
     monkeypatch.setattr(measurement_run, "CANCEL_LOOK_S", 0.01)
-    failures += [
-        fail_first_calls(monkeypatch, measurement_store, name, error) for name in ("is_cancelled", "add_block")
-    ]
+    failures.append(fail_first_calls(monkeypatch, measurement_store, "is_cancelled", error))
+    failures.append(fail_first_calls(monkeypatch, block_store, "add_block", error))
     fail_first_calls(monkeypatch, measurement_store, "finish_run", error)
     await measure_paths(fake_lab.context, driver, asked)
     found = await result(fake_lab, asked.id)

@@ -17,7 +17,7 @@ from dashboard.lab.measurements import worker as measurement_worker
 from dashboard.lab.measurements.worker import MeasurementWorker
 from dashboard.models import MeasurementRun
 from dashboard.store import experiments as experiment_store
-from dashboard.store import measurements as measurement_store
+from dashboard.store.measurements import runs as measurement_store
 from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import LabHarness
 from tests.support.polling import eventually, others_run

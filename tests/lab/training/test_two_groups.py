@@ -22,7 +22,7 @@ from dashboard.lab.remote.experiment_calls import launch_options
 from dashboard.models import Experiment
 from dashboard.store import claim_runs
 from dashboard.store import experiments as experiment_store
-from dashboard.store import measurements as measurement_store
+from dashboard.store.measurements import runs as measurement_store
 from dashboard.store.training import group_runs
 from tests.lab.hosts_harness import HostsHarness, hosts_harness
 from tests.support.polling import eventually

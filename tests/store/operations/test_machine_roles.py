@@ -31,8 +31,10 @@ from dashboard.core.operations.machines import MachineFacts
 from dashboard.management.commanding import NetmodesCommand
 from dashboard.models import Experiment, MeasurementRun
 from dashboard.store import experiments as experiment_store
+from dashboard.store import journal as journal_store
 from dashboard.store import machines, parts
-from dashboard.store.operations import join_tokens, joining, machine_roles, measurement_clients
+from dashboard.store.measurements import clients as measurement_clients
+from dashboard.store.operations import join_tokens, joining, machine_roles
 from dashboard.store.operations.retention import delete_experiments
 from tests.core.machine_scenes import make_head
 from tests.support.polling import until
@@ -146,7 +148,7 @@ def test_machines_join_at_the_same_time(team: str, django_db_blocker: DjangoDbBl
 
 
 def test_a_join_waits_for_no_table_while_it_holds_another(team: str) -> None:
-    # As ``store.experiments.append`` does, a lab locks the journal and then its experiment.
+    # As ``store.journal.append`` does, a lab locks the journal and then its experiment.
     experiment = own_experiment(None)
     locked, results = threading.Event(), []
 
@@ -221,7 +223,7 @@ def test_a_lab_writes_its_part_with_its_own_role(team: str) -> None:
     whole, ids = divided()
     part = ids["lab2"]
     with using(url), override_settings(MACHINE="lab2"):
-        experiment_store.append(part, [Entry(1, 1.0, Cause(Source.LAB), Facts(), "text")])
+        journal_store.append(part, [Entry(1, 1.0, Cause(Source.LAB), Facts(), "text")])
         experiment_store.save_head(part, make_head(), 1)
         assert experiment_store.set_wanted(part, Wanted.STOPPED)
         assert experiment_store.rename(part, "Another") == "Another"

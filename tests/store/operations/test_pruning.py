@@ -17,7 +17,8 @@ from dashboard.core.paths.model import Path, PathKind
 from dashboard.models import Experiment, MeasurementBlock, MeasurementRun, MeasurementSeries
 from dashboard.store import experiments as experiment_store
 from dashboard.store import machines
-from dashboard.store import measurements as measurement_store
+from dashboard.store.measurements import blocks as block_store
+from dashboard.store.measurements import runs as measurement_store
 from dashboard.store.operations.pruning import prune
 from tests.support.specs import make_spec
 
@@ -32,7 +33,7 @@ def measured(days_ago: float, *, state: str = measurement_store.FINISHED, twin: 
     run = measurement_store.create_run(experiment, "a run", [Probe.TCP_RR], Options(), 7, twin=twin)
     measurement_store.begin_run(run, (SERIES,), (), Environment(), {})
     histogram = encode_times([10_000] * 50) + b"x" * room
-    measurement_store.add_block(run, Block(SERIES.key, 0, 0.0, 0.1, 50, p50_us=10.0, histogram=histogram))
+    block_store.add_block(run, Block(SERIES.key, 0, 0.0, 0.1, 50, p50_us=10.0, histogram=histogram))
     when = timezone.now() - timedelta(days=days_ago)
     MeasurementRun.objects.filter(pk=run).update(created_at=when, state=state)
     return run

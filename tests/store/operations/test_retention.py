@@ -22,6 +22,7 @@ from dashboard.models import (
 )
 from dashboard.store import claim_runs
 from dashboard.store import experiments as experiment_store
+from dashboard.store import journal as journal_store
 from dashboard.store.operations import audit
 from dashboard.store.operations.retention import DELETERS, DeletedRows, delete_old
 from dashboard.store.training.sessions import store_truth
@@ -37,7 +38,7 @@ ALL = set(DELETERS)
 def experiment(days_ago: float, phase: str = "stopped", wanted: str = "stopped", written_days_ago: float = 100) -> str:
     identity = experiment_store.create_experiment(make_spec("host"))
     at = (NOW - timedelta(days=written_days_ago)).timestamp()
-    experiment_store.append(identity, [Entry(number, at, Cause(Source.LAB), Facts()) for number in (1, 2)])
+    journal_store.append(identity, [Entry(number, at, Cause(Source.LAB), Facts()) for number in (1, 2)])
     created = NOW - timedelta(days=days_ago)
     Experiment.objects.filter(pk=identity).update(created_at=created, phase=phase, wanted=wanted)
     return identity

@@ -13,8 +13,9 @@ from dashboard.core.operations.machines import MachineFacts
 from dashboard.models import ClaimRun, Experiment, JournalEntry, MeasurementRun
 from dashboard.store import claim_runs, machines
 from dashboard.store import experiments as experiment_store
-from dashboard.store import measurements as measurement_store
+from dashboard.store import journal as journal_store
 from dashboard.store.machines import MachineClosedError
+from dashboard.store.measurements import runs as measurement_store
 from dashboard.store.operations import revoked_work
 from dashboard.store.operations.revoked_work import end_work
 from tests.support.specs import make_spec
@@ -38,7 +39,7 @@ def test_everything_that_ran_on_a_revoked_machine_has_ended_with_the_reason() ->
     claims = claim_runs.create_run(["a"], machine="lab2")
     machines.revoke("lab2")
     end_work("lab2")
-    view = experiment_store.view(there)
+    view = journal_store.view(there)
     assert view.head is not None
     assert (view.head.phase, view.head.notice) == (Phase.STOPPED, "The machine “lab2” was revoked.")
     row = Experiment.objects.get(pk=there)
@@ -48,7 +49,7 @@ def test_everything_that_ran_on_a_revoked_machine_has_ended_with_the_reason() ->
     assert MeasurementRun.objects.get(pk=run).state == measurement_store.CANCELLED
     assert ClaimRun.objects.get(pk=claims).state == claim_runs.CANCELLED
     end_work("lab2")
-    assert experiment_store.newest([there])[there][0] == 1, "once is enough"
+    assert journal_store.newest([there])[there][0] == 1, "once is enough"
 
 
 def test_an_experiment_that_cannot_be_ended_does_not_prevent_the_end_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,7 +71,7 @@ def test_an_experiment_that_cannot_be_ended_does_not_prevent_the_end_of_others(m
 
 def test_an_experiment_that_the_machine_made_unreadable_has_ended() -> None:
     phase, journal, removed, sound = (launch("lab2") for _ in range(4))
-    experiment_store.append(journal, [Entry(1, 1.0, Cause(Source.LAB), Facts(), "text")])
+    journal_store.append(journal, [Entry(1, 1.0, Cause(Source.LAB), Facts(), "text")])
     JournalEntry.objects.update(facts="[")
     Experiment.objects.filter(pk__in=(phase, removed)).update(phase="x")
     Experiment.objects.filter(pk=removed).update(wanted=Wanted.REMOVED)

@@ -14,6 +14,7 @@ from dashboard.core.experiments.messages import Doctor
 from dashboard.core.operations.storage import DiskUsage
 from dashboard.models import Experiment
 from dashboard.store import experiments as experiment_store
+from dashboard.store import journal as journal_store
 from dashboard.store.operations import storage
 from dashboard.store.operations.storage import NoSpaceError, add_storage, disk_usage, journals
 from tests.support.specs import make_spec
@@ -39,14 +40,14 @@ def test_on_a_full_disk_no_experiment_is_created_and_those_that_run_go_on(monkey
         experiment_store.set_wanted(running, Wanted.RUNNING, again=True)
     assert Experiment.objects.get().round == 1
     assert experiment_store.set_wanted(running, Wanted.STOPPED)
-    experiment_store.append(running, [Entry(1, 1.0, Cause(Source.LAB), Facts())])
-    assert experiment_store.newest([running])[running][0] == 1
+    journal_store.append(running, [Entry(1, 1.0, Cause(Source.LAB), Facts())])
+    assert journal_store.newest([running])[running][0] == 1
 
 
 def test_the_journals_are_counted() -> None:
     assert journals().size == 0
     identity = experiment_store.create_experiment(make_spec("host"))
-    experiment_store.append(identity, [Entry(number, 1.0, Cause(Source.LAB), Facts(), "text") for number in (1, 2)])
+    journal_store.append(identity, [Entry(number, 1.0, Cause(Source.LAB), Facts(), "text") for number in (1, 2)])
     found = journals()
     assert (found.experiments, found.entries) == (1, 2)
     assert found.size > 8

@@ -16,6 +16,7 @@ from dashboard.core.reports.validate import validate_file
 from dashboard.models import Report, ReportTag
 from dashboard.models.reports import FROZEN, FrozenError
 from dashboard.store import experiments as experiment_store
+from dashboard.store import journal as journal_store
 from dashboard.store.installation import installation_id
 from dashboard.store.reports import listing as report_listing
 from dashboard.store.reports import reading as report_reading
@@ -49,7 +50,7 @@ def test_a_measurement_is_saved_with_its_experiment_unless_that_was_removed() ->
     both = report_reading.load_content(saved_reports.save_measurement(run))
     assert both.experiment is not None
     assert (len(both.experiment.journal), both.origin) == (
-        len(experiment_store.entries(experiment)),
+        len(journal_store.entries(experiment)),
         Origin.MEASUREMENT,
     )
     experiment_store.delete(experiment)

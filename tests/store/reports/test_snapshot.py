@@ -17,8 +17,10 @@ from dashboard.core.reports.model import FrozenRun
 from dashboard.latency.environment import read_machine
 from dashboard.models import Experiment, MeasurementRun
 from dashboard.store import experiments as experiment_store
+from dashboard.store import journal as journal_store
 from dashboard.store import machines
-from dashboard.store import measurements as measurement_store
+from dashboard.store.measurements import blocks as block_store
+from dashboard.store.measurements import runs as measurement_store
 from dashboard.store.reports import snapshot as report_snapshot
 from tests.support.reports import ENGINE, ENVIRONMENT, make_blocks, make_journal, make_run
 from tests.support.specs import make_spec
@@ -30,7 +32,7 @@ def launched(*, stopped: bool = True, changes: int = 4) -> str:
     """An experiment with a journal, as the lab writes it."""
     experiment = experiment_store.create_experiment(make_spec("host", "bridge", "user-bridge", title="Host or bridge"))
     journal = make_journal(changes, stopped=stopped)
-    experiment_store.append(experiment, journal)
+    journal_store.append(experiment, journal)
     head = replay(journal).head
     assert head is not None
     experiment_store.save_head(experiment, replace(head, id=experiment), len(journal) - 1 if stopped else 0)
@@ -44,7 +46,7 @@ def measured(experiment: str, state: str = measurement_store.FINISHED, *, blocks
     measurement_store.begin_run(run, series, (), ENVIRONMENT, {})
     for one in series if blocks else ():
         for block in make_blocks(one.key, 20.0, rounds=12, requests=20):
-            measurement_store.add_block(run, block)
+            block_store.add_block(run, block)
     if state == measurement_store.FINISHED:
         measurement_store.finish_run(run, Stop.TIME, "", 1.2, ENVIRONMENT, {})
     MeasurementRun.objects.filter(pk=run).update(state=state)
@@ -54,7 +56,7 @@ def measured(experiment: str, state: str = measurement_store.FINISHED, *, blocks
 def test_an_experiment_is_frozen_up_to_its_newest_entry() -> None:
     experiment = launched()
     frozen = report_snapshot.freeze_experiment(experiment)
-    assert frozen.journal == experiment_store.entries(experiment)
+    assert frozen.journal == journal_store.entries(experiment)
     assert frozen.head == replay(frozen.journal).head
     assert frozen.shown_seq == frozen.journal[-1].seq - 1
     assert frozen.spec.title == "Host or bridge"

@@ -13,7 +13,7 @@ from dashboard.core.training.session import HostsFor
 from dashboard.models import ClaimRun, Experiment, GroupHost, MeasurementRun, TrainingSession
 from dashboard.store import claim_runs, machines, unsettled
 from dashboard.store import experiments as experiment_store
-from dashboard.store import measurements as measurement_store
+from dashboard.store.measurements import runs as measurement_store
 from dashboard.store.training import group_runs
 from dashboard.store.training import hosts as group_host_store
 from dashboard.store.training import sessions as training_sessions

@@ -20,8 +20,8 @@ from dashboard.core.training.session import HostsFor
 from dashboard.models import Experiment, GroupHost, MeasurementRun, TrainingSession
 from dashboard.store import experiments as experiment_store
 from dashboard.store import machines
-from dashboard.store import measurements as measurement_store
 from dashboard.store.installation import installation_id
+from dashboard.store.measurements import runs as measurement_store
 from dashboard.store.training import host_placement
 from dashboard.store.training import hosts as group_host_store
 from tests.lab.training_builders import NOW, instructor, session

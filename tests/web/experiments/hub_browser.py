@@ -11,7 +11,7 @@ from channels.db import database_sync_to_async
 
 from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
 from dashboard.core.experiments.stream import Patch, Snapshot
-from dashboard.store import experiments as experiment_store
+from dashboard.store import journal as journal_store
 from dashboard.web.experiments.hub import ExperimentHub
 from tests.core.sample import make_columns, make_head, make_listener, make_states
 from tests.core.strategies import apply_rows
@@ -91,7 +91,7 @@ def listening(seq: int, port: int) -> Entry:
 
 @database_sync_to_async
 def write(identity: str, *entries: Entry) -> None:
-    experiment_store.append(identity, entries)
+    journal_store.append(identity, entries)
 
 
 async def publish(hub: ExperimentHub, identity: str, *entries: Entry) -> None:

@@ -11,7 +11,7 @@ from dashboard.core.experiments.messages import Comparison, EngineRef
 from dashboard.core.experiments.stream import Snapshot
 from dashboard.core.operations.machines import MachineFacts
 from dashboard.models import Experiment
-from dashboard.store import experiments as experiment_store
+from dashboard.store import journal as journal_store
 from dashboard.store import machines
 from dashboard.web.experiments.api import MAX_PAGE
 from dashboard.web.service import service
@@ -113,7 +113,7 @@ async def test_a_journal_is_read_in_pages(me: Person) -> None:
     identity = (await post_json("/api/experiments", me, {"modes": ["host"]})).json["id"]
     cause = Cause(Source.LAB, "test")
     entries = [Entry(number, 1000.0, cause, Facts(), "text") for number in range(1, MAX_PAGE + 6)]
-    await database_sync_to_async(experiment_store.append)(identity, entries)
+    await database_sync_to_async(journal_store.append)(identity, entries)
 
     async def page(query: str) -> list[int]:
         answer = await http("GET", f"/api/experiments/{identity}/journal?{query}", who=me)

@@ -14,6 +14,7 @@ from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import Phase, encode
 from dashboard.core.experiments.stream import Patch, Snapshot
 from dashboard.store import experiments as experiment_store
+from dashboard.store import journal as journal_store
 from dashboard.web import feed_hub
 from dashboard.web.experiments.hub import SHOWN_ITEMS, ExperimentHub
 from dashboard.web.feed_hub import GONE, TRY_LATER
@@ -52,7 +53,7 @@ async def test_patches_lead_to_the_same_state_as_a_snapshot(hub: ExperimentHub, 
     await hub.join(identity, late.send)
     fresh = await settled(late, 6)
     assert shown == fresh
-    view = await database_sync_to_async(experiment_store.view)(identity)
+    view = await database_sync_to_async(journal_store.view)(identity)
     assert fresh.rows == compare(view.columns, view.states)
     assert view.head is not None
     assert fresh.experiment == replace(view.head, title="nginx on port 80")

@@ -13,6 +13,7 @@ from dashboard.core.experiments.messages import ArmStatus, Phase
 from dashboard.core.experiments.stream import Patch
 from dashboard.core.namespaces.state import Listener
 from dashboard.store import experiments as experiment_store
+from dashboard.store import journal as journal_store
 from dashboard.store import recent_entries
 from dashboard.web import feed_hub
 from dashboard.web.experiments.hub import ExperimentHub
@@ -143,14 +144,14 @@ async def test_a_long_journal_is_read_in_pages(
 ) -> None:
     await write(identity, first(), *(listening(seq, 9000 + seq) for seq in range(2, 30)))
     recent_entries.forget(identity)
-    read, limits = experiment_store.entries, []
+    read, limits = journal_store.entries, []
 
     def entries(experiment: str, after: int = 0, until: int | None = None, limit: int | None = None) -> Any:
         limits.append(limit)
         return read(experiment, after, until, limit)
 
-    monkeypatch.setattr(experiment_store, "entries", entries)
-    monkeypatch.setattr(experiment_store, "PAGE", 4)
+    monkeypatch.setattr(journal_store, "entries", entries)
+    monkeypatch.setattr(journal_store, "PAGE", 4)
     browser = await joined(hub, identity, 29)
     shown = browser.model()
     assert set(limits) == {4}

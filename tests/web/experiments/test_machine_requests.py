@@ -16,7 +16,7 @@ from dashboard.core.paths.clients.overlay import OverlayArm
 from dashboard.core.paths.model import Path, PathKind
 from dashboard.lab.supervisor import LabUnavailableError
 from dashboard.netns.request import Reply
-from dashboard.store import experiments as experiment_store
+from dashboard.store import journal as journal_store
 from dashboard.store import machines, parts
 from dashboard.web.experiments import machine_requests
 from dashboard.web.experiments.machine_requests import LATE, SeenClients, _request, _request_all
@@ -161,5 +161,5 @@ def _part_with_a_forged_column() -> str:
     (column,) = [one for one in entries[0].facts.columns if one.key == "overlay"]
     state = next(one.facts.states["overlay"] for one in entries if "overlay" in one.facts.states)
     forged = Facts(columns=(replace(column, key="secret.attacker.example"),), states={"secret.attacker.example": state})
-    experiment_store.append(part, [*entries, Entry(len(entries) + 1, 1200.0, Cause(Source.LAB, "x"), forged)])
+    journal_store.append(part, [*entries, Entry(len(entries) + 1, 1200.0, Cause(Source.LAB, "x"), forged)])
     return part

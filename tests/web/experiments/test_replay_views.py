@@ -11,6 +11,7 @@ from dashboard.core.experiments.journal import Entry, replay
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.operations.machines import MachineFacts
 from dashboard.store import experiments as experiment_store
+from dashboard.store import journal as journal_store
 from dashboard.store import machines as machine_store
 from dashboard.store import parts
 from dashboard.web.experiments import replay_views
@@ -35,7 +36,7 @@ def _nothing_kept() -> Iterator[None]:
 @database_sync_to_async
 def write(entries: Sequence[Entry], identity: str = "") -> str:
     identity = identity or experiment_store.create_experiment(make_spec("host", "bridge"))
-    experiment_store.append(identity, entries)
+    journal_store.append(identity, entries)
     return identity
 
 
@@ -93,14 +94,14 @@ async def test_a_recording_needs_a_signed_in_user_and_an_experiment() -> None:
 
 async def test_a_long_journal_is_read_in_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     me, entries = await person(), repeating(7)
-    identity, read, limits = await write(entries), experiment_store.entries, []
+    identity, read, limits = await write(entries), journal_store.entries, []
 
     def limited(experiment: str, after: int = 0, until: int | None = None, limit: int | None = None) -> Sequence[Entry]:
         limits.append(limit)
         return read(experiment, after, until, limit)
 
-    monkeypatch.setattr(experiment_store, "entries", limited)
-    monkeypatch.setattr(experiment_store, "PAGE", 3)
+    monkeypatch.setattr(journal_store, "entries", limited)
+    monkeypatch.setattr(journal_store, "PAGE", 3)
     assert (await fetch(identity, me)).seqs == [1, 2, 3, 4, 5, 6, 7]
     assert set(limits) == {3}
 

@@ -19,6 +19,7 @@ from dashboard.engine.protocol import EngineError
 from dashboard.lab.remote.experiment_calls import LaunchOptions, launch_options
 from dashboard.models import Experiment
 from dashboard.store import experiments as experiment_store
+from dashboard.store import journal as journal_store
 from dashboard.web.experiments import views
 from dashboard.web.operations import health
 from dashboard.web.service import service
@@ -52,7 +53,7 @@ def make_past(wanted: Wanted = Wanted.STOPPED) -> str:
     identity = experiment_store.create_experiment(make_spec("host", "bridge", "user-bridge", title="Long ago"))
     head, stopped = make_head(Phase.RUNNING), make_head(Phase.STOPPED)
     cause = Cause(Source.LAB, "test")
-    experiment_store.append(
+    journal_store.append(
         identity,
         [
             Entry(1, 1000.0, cause, Facts(head=make_head(Phase.PREPARING)), "asked for"),

@@ -20,7 +20,7 @@ from dashboard.lab.machines import blocks
 from dashboard.lab.supervisor import LabUnavailableError
 from dashboard.models import Machine, MeasurementClient
 from dashboard.store import experiments as experiment_store
-from dashboard.store.operations import measurement_clients
+from dashboard.store.measurements import clients as measurement_clients
 from dashboard.web.http.database import to_db_thread
 from dashboard.web.measurements import carrier
 from dashboard.web.measurements.carrier import BlockCarriers

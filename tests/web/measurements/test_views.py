@@ -21,9 +21,10 @@ from dashboard.core.paths.model import Path, PathKind
 from dashboard.models import Experiment, MeasurementRun
 from dashboard.store import experiments as experiment_store
 from dashboard.store import machines, parts
-from dashboard.store import measurements as measurement_store
+from dashboard.store.measurements import blocks as block_store
+from dashboard.store.measurements import runs as measurement_store
+from dashboard.store.measurements.clients import load_clients
 from dashboard.store.operations import storage
-from dashboard.store.operations.measurement_clients import load_clients
 from dashboard.web.measurements import views
 from tests.support.specs import make_spec
 
@@ -60,7 +61,7 @@ def measured(experiment: str, rounds: int = 12, keys: tuple[str, str] = ("host",
                 p99_us=value,
                 histogram=encode_times([round(value * 1000)] * 50),
             )
-            measurement_store.add_block(run, block)
+            block_store.add_block(run, block)
     measurement_store.finish_run(run, Stop.TIME, "The time of 10 s is up.", 10.0, Environment(kernel="6.18"), {})
     measurement_store.save_headline(run)
     return run

@@ -15,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
 from dashboard.core.experiments.messages import Phase
 from dashboard.store import experiments as experiment_store
+from dashboard.store import journal as journal_store
 from dashboard.web.experiments.hub import hub
 from dashboard.web.http.browser_sessions import SessionStore
 from dashboard.web.http.database import to_db_thread
@@ -130,7 +131,7 @@ async def test_the_delay_of_kernel_changes_is_measured_until_browsers_have_them(
         await socket.message()
         causes = (Cause(Source.KERNEL, "link"), Cause(Source.PERSON, "stop"))
         found = [Entry(number, time.time() - 0.2, cause, Facts(), "said") for number, cause in enumerate(causes, 1)]
-        await to_db_thread(experiment_store.append, identity, found)
+        await to_db_thread(journal_store.append, identity, found)
         hub.wake(identity)
         assert (await socket.message())["seq"] == 2
         after = await samples(me)

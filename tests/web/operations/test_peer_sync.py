@@ -12,6 +12,7 @@ from dashboard.core.operations.deployment import Role
 from dashboard.lab.remote.wakeups import ALL, Wakeup
 from dashboard.models import TrainingSession
 from dashboard.store import experiments as experiment_store
+from dashboard.store import journal as journal_store
 from dashboard.store import recent_entries
 from dashboard.store.training import participants, session_state
 from dashboard.store.training import sessions as training_sessions
@@ -83,7 +84,7 @@ async def test_an_entry_without_a_wake_up_is_found(two: tuple[Process, Process])
     await here.experiments.join(identity, browser.send)
     await eventually(lambda: browser.of("snapshot"))
     entry = Entry(1, NOW, Cause(Source.LAB, "say"), Facts(), "it was lost", ())
-    await to_db_thread(experiment_store.append, identity, [entry])
+    await to_db_thread(journal_store.append, identity, [entry])
     recent_entries.forget(identity)  # another process wrote it
     await eventually(lambda: browser.of("patch"))
     assert here.experiments.missed == 1
@@ -102,7 +103,7 @@ async def test_the_end_of_trouble_with_the_journal_is_found_with_the_next_entry(
     here.experiments.trouble(identity, "disk full")
     await eventually(lambda: browser.of("snapshot")[-1]["experiment"]["problem"] == "disk full")
     entry = Entry(1, NOW, Cause(Source.LAB, "say"), Facts(), "there is space again", ())
-    await to_db_thread(experiment_store.append, identity, [entry])
+    await to_db_thread(journal_store.append, identity, [entry])
     recent_entries.forget(identity)  # another process wrote it
     await eventually(lambda: browser.of("snapshot")[-1]["experiment"]["problem"] == "")
 

@@ -11,7 +11,7 @@ from dashboard.core.measurements.measurement import Options, Probe
 from dashboard.core.training.capacity import Capacity
 from dashboard.models import Experiment, TrainingSession
 from dashboard.store import experiments as experiment_store
-from dashboard.store import measurements as measurement_store
+from dashboard.store.measurements import runs as measurement_store
 from dashboard.store.training import session_state
 from dashboard.web.http.addresses import own_addresses
 from dashboard.web.training import views

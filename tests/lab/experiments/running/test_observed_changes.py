@@ -13,7 +13,7 @@ from dashboard.core.modes import MACHINE, Mode
 from dashboard.core.namespaces.state import Listener
 from dashboard.core.reports.replay.recording import build_recording, encode_recording
 from dashboard.lab.experiments.driver import ExperimentDriver
-from dashboard.store import experiments as experiment_store
+from dashboard.store import journal as journal_store
 from tests.core.replay_reader import Reader
 from tests.core.replay_vectors import shown
 from tests.core.reports.replay.test_recording import assert_shows
@@ -74,11 +74,11 @@ async def test_the_journal_replayed_is_what_was_seen_live(lab_harness: LabHarnes
     await eventually(lambda: not has_address(run.view, "192.0.2.77"))
     await run.settled()
     live = run.view
-    entries = await lab_harness.database.run(experiment_store.entries, identity, until=live.seq)
+    entries = await lab_harness.database.run(journal_store.entries, identity, until=live.seq)
     assert [entry.seq for entry in entries] == list(range(1, len(entries) + 1))
     assert replay(entries) == live
     await lab_harness.stop(identity)
-    assert replay(await lab_harness.database.run(experiment_store.entries, identity, until=live.seq)) == live
+    assert replay(await lab_harness.database.run(journal_store.entries, identity, until=live.seq)) == live
     assert any(entry.cause.source is Source.KERNEL and "bridge" in entry.facts.changes for entry in entries)
     record = await lab_harness.record(identity)
     assert record.phase is Phase.STOPPED

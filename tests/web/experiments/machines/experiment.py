@@ -6,7 +6,7 @@ from typing import Any
 
 from dashboard.core.experiments.journal import Entry, Facts
 from dashboard.core.operations.machines import MachineFacts
-from dashboard.store import experiments as experiment_store
+from dashboard.store import journal as journal_store
 from dashboard.store import machines as machine_store
 from dashboard.store import parts
 from tests.core.machine_scenes import LAB2, SERVER, entries_of
@@ -32,7 +32,7 @@ def part_of(identity: str, machine: str) -> str:
 def observe(identity: str, *names: str) -> None:
     """The labs of these machines write what they observe."""
     for name in names:
-        experiment_store.append(part_of(identity, name), entries_of(name, ("host", "bridge"), FACTS[name]))
+        journal_store.append(part_of(identity, name), entries_of(name, ("host", "bridge"), FACTS[name]))
 
 
 def launch_form(**more: Any) -> dict[str, Any]:
@@ -42,6 +42,6 @@ def launch_form(**more: Any) -> dict[str, Any]:
 def add_later(identity: str, machine: str, *facts: Facts) -> None:
     """The lab of a machine writes entries after those of ``observe``."""
     part = part_of(identity, machine)
-    last = experiment_store.newest([part])[part][0]
+    last = journal_store.newest([part])[part][0]
     later = [Entry(last + number, 1200.0, CAUSE, one, "later") for number, one in enumerate(facts, start=1)]
-    experiment_store.append(part, later)
+    journal_store.append(part, later)

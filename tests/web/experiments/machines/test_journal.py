@@ -10,7 +10,7 @@ from django.test import Client
 
 from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
 from dashboard.models import Experiment, JournalEntry
-from dashboard.store import experiments as experiment_store
+from dashboard.store import journal as journal_store
 from dashboard.store import parts
 from tests.core.machine_scenes import entries_of
 from tests.support.records import load_record
@@ -75,8 +75,8 @@ def test_an_entry_that_becomes_visible_late_is_neither_skipped_nor_are_others_re
     late.experiment_id = server
     before, url = ask(owner, f"/api/experiments/{whole}/journal")
     late.save(force_insert=True)
-    after = Entry(experiment_store.newest([lab2])[lab2][0] + 1, 1300.0, Cause(Source.LAB), Facts(), "the next one")
-    experiment_store.append(lab2, [after])
+    after = Entry(journal_store.newest([lab2])[lab2][0] + 1, 1300.0, Cause(Source.LAB), Facts(), "the next one")
+    journal_store.append(lab2, [after])
     page, _next = ask(owner, url)
     assert [entry["text"] for entry in page] == ["server: running", "lab2: the next one"]
     assert [entry["seq"] for entry in page] == [before[-1]["seq"] + 1, before[-1]["seq"] + 2]
@@ -92,6 +92,6 @@ def test_another_cursor_is_refused(owner: Client, whole: str) -> None:
 
 def test_the_journal_of_one_machine_has_no_links(owner: Client) -> None:
     identity = parts.create(make_spec("host"))
-    experiment_store.append(identity, entries_of("server", ("host",)))
+    journal_store.append(identity, entries_of("server", ("host",)))
     entries, following = ask(owner, f"/api/experiments/{identity}/journal?after=2&limit=2")
     assert ([entry["seq"] for entry in entries], following) == ([3, 4][: len(entries)], "")

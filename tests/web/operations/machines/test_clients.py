@@ -13,6 +13,7 @@ from dashboard.core.operations.machines import MachineFacts
 from dashboard.core.paths.clients.machines import MAX_CLIENTS
 from dashboard.lab.supervisor import LabUnavailableError
 from dashboard.store import experiments as experiment_store
+from dashboard.store import journal as journal_store
 from dashboard.store import machines, parts
 from dashboard.web.operations.machines.clients import (
     arm_names,
@@ -93,7 +94,7 @@ def test_the_arms_of_the_other_parts_are_clients_over_the_overlay_network() -> N
     record = load_record(whole)
     ids = parts.ids_of(record.parts)
     for name in ids:
-        experiment_store.append(ids[name], on_overlay_of(whole, entries_of(name, ("overlay",))))
+        journal_store.append(ids[name], on_overlay_of(whole, entries_of(name, ("overlay",))))
     found = overlay_arms(ids["server"])
     assert {name: (arm.experiment, arm.column) for name, arm in found.items()} == {
         "lab2": (ids["lab2"], "overlay-lab2")
@@ -110,7 +111,7 @@ def test_an_arm_on_another_network_than_that_of_the_whole_is_no_client() -> None
     whole = parts.create(make_spec("overlay", machines=["server", "lab2"]))
     record = load_record(whole)
     ids = parts.ids_of(record.parts)
-    experiment_store.append(ids["lab2"], on_overlay_of("another", entries_of("lab2", ("overlay",))))
+    journal_store.append(ids["lab2"], on_overlay_of("another", entries_of("lab2", ("overlay",))))
     assert overlay_arms(ids["server"]) == {}
 
 

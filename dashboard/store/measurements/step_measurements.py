@@ -10,7 +10,7 @@ from dashboard.core.measurements.responder_experiment import responder_experimen
 from dashboard.core.modes import ExperimentSpec
 from dashboard.models import MeasurementRun
 from dashboard.store import experiments as experiment_store
-from dashboard.store import measurements as measurement_store
+from dashboard.store.measurements import runs as measurement_store
 from dashboard.store.write_lock import writing
 
 

@@ -10,9 +10,9 @@ from django.db.models.functions import Now
 from dashboard.core.measurements.measurement import Options, Probe
 from dashboard.models import Machine, MeasurementClient, MeasurementRun
 from dashboard.store import experiments as experiment_store
-from dashboard.store import measurements as measurement_store
-from dashboard.store.operations import measurement_clients
-from dashboard.store.operations.measurement_clients import EXTRA_S, WAIT_S
+from dashboard.store.measurements import clients as measurement_clients
+from dashboard.store.measurements import runs as measurement_store
+from dashboard.store.measurements.clients import EXTRA_S, WAIT_S
 from tests.support.specs import make_spec
 
 pytestmark = pytest.mark.django_db

@@ -1,9 +1,8 @@
 """Queries of measurements. A twin is an experiment that is launched only to be measured, often in place of another."""
 
 import contextlib
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import msgspec
 from django.db import transaction
@@ -11,15 +10,16 @@ from django.db.models import Q, QuerySet
 
 from dashboard.core.measurements.conditions import with_conditions
 from dashboard.core.measurements.headline import write_headline
-from dashboard.core.measurements.measurement import Block, Environment, Measurement, Options, Probe, Stop
+from dashboard.core.measurements.measurement import Environment, Measurement, Options, Probe, Stop
 from dashboard.core.measurements.schedule import Series
 from dashboard.core.measurements.series_key import series_signature
 from dashboard.core.measurements.summary import build_measurement
 from dashboard.core.modes import ExperimentSpec
 from dashboard.core.paths.model import Path
-from dashboard.models import Experiment, MeasurementBlock, MeasurementRun, MeasurementSeries
+from dashboard.models import Experiment, MeasurementRun, MeasurementSeries
 from dashboard.store.experiments import is_alive, this_process
 from dashboard.store.machines import here
+from dashboard.store.measurements import blocks as block_store
 from dashboard.store.operations.audit import audited, creates
 from dashboard.store.operations.database_clock import shared_clock
 
@@ -30,18 +30,7 @@ LIVE = (WAITING, RUNNING)
 MAX_LISTED = 10
 _STATES = {Stop.NARROW: FINISHED, Stop.TIME: FINISHED, Stop.CANCELLED: CANCELLED, Stop.FAILED: FAILED}
 
-#: The fields of a block that are columns of its row: all except the key of the series.
-BLOCK_FIELDS = tuple(field.name for field in fields(Block) if field.name != "series")
-
 Missing = tuple[tuple[Path, Probe, str], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Described:
-    """The JSON value in ``MeasurementSeries.described``: the path, and how long the responder delays each answer."""
-
-    path: Path
-    busy_wait_ns: int = 0
 
 
 @creates
@@ -96,7 +85,7 @@ def begin_run(
                 path=one.path.name,
                 probe=str(one.probe),
                 signature=series_signature(one, modes, options),
-                described=msgspec.json.encode(Described(one.path, one.busy_wait_ns)).decode(),
+                described=msgspec.json.encode(block_store.Described(one.path, one.busy_wait_ns)).decode(),
             )
             for one in series
         )
@@ -171,13 +160,6 @@ def exists(run: str) -> bool:
     return MeasurementRun.objects.filter(pk=run).exists()
 
 
-def add_block(run: str, block: Block) -> None:
-    """Stores one block in a transaction of its own. A repeated call has no effect."""
-    series = MeasurementSeries.objects.only("pk").get(run_id=run, key=block.series)
-    values = {name: getattr(block, name) for name in BLOCK_FIELDS}
-    MeasurementBlock.objects.bulk_create([MeasurementBlock(series=series, **values)], ignore_conflicts=True)
-
-
 def finish_run(
     run: str, stopped: Stop, reason: str, elapsed_s: float, environment: Environment, refused: Mapping[str, str]
 ) -> None:
@@ -248,7 +230,7 @@ def load_measurement(run: str) -> Measurement | None:
 
 
 def _build(row: MeasurementRun) -> Measurement:
-    series, blocks = load_blocks(row.pk)
+    series, blocks = block_store.load_blocks(row.pk)
     return build_measurement(
         series,
         blocks,
@@ -262,39 +244,3 @@ def _build(row: MeasurementRun) -> Measurement:
         stopped=Stop(row.stopped) if row.stopped else None,
         stop_reason=row.stop_reason,
     )
-
-
-def load_blocks(run: str) -> tuple[tuple[Series, ...], dict[str, list[Block]]]:
-    """The series of a run, and its blocks by series key, in the order of their rounds."""
-    series, keys = _series_of(run)
-    blocks: dict[str, list[Block]] = defaultdict(list)
-    rows = MeasurementBlock.objects.filter(series_id__in=keys).order_by("round")
-    for values in rows.values("series_id", *BLOCK_FIELDS):
-        key = keys[values.pop("series_id")]
-        values["histogram"] = bytes(values["histogram"])
-        blocks[key].append(Block(key, **values))
-    return series, dict(blocks)
-
-
-def _series_of(run: str) -> tuple[tuple[Series, ...], dict[int, str]]:
-    series, keys = [], {}
-    for row in MeasurementSeries.objects.filter(run_id=run).order_by("pk"):
-        described = msgspec.json.decode(row.described, type=Described)
-        series.append(Series(row.key, described.path, Probe(row.probe), described.busy_wait_ns))
-        keys[row.pk] = row.key
-    return tuple(series), keys
-
-
-def light_blocks(run: str, after: int = 0) -> tuple[tuple[dict[str, object], ...], int]:
-    """The blocks with row ids above ``after``, without histograms, for a chart. Also returns the newest row id, which
-    is ``after`` if there are no such blocks."""
-    names = ("pk", "series__key", "round", "started_s", "center_us", "p50_us", "p99_us", "n", "error")
-    rows = list(MeasurementBlock.objects.filter(series__run_id=run, pk__gt=after).order_by("pk").values(*names))
-    newest = max((row.pop("pk") for row in rows), default=after)
-    return tuple({"series": row.pop("series__key"), **row} for row in rows), newest
-
-
-def measured_s(run: str) -> float:
-    """The seconds from the start of a run to the end of its newest block (0 without blocks), by a monotonic clock."""
-    newest = MeasurementBlock.objects.filter(series__run_id=run).order_by("-pk").values_list("started_s", "duration_s")
-    return sum(newest.first() or (0.0,))

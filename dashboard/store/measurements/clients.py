@@ -15,8 +15,8 @@ from django.db.models.functions import Least, Now
 
 from dashboard.core.measurements.measurement import Options, Probe
 from dashboard.models import Machine, MeasurementClient
-from dashboard.store import measurements as measurement_store
-from dashboard.store.measurements import LIVE
+from dashboard.store.measurements import runs as measurement_store
+from dashboard.store.measurements.runs import LIVE
 
 #: Limits of a run in seconds: the wait for its first block, and the time for its blocks beyond ``Options.seconds``.
 WAIT_S = 7200.0
