@@ -18,14 +18,14 @@ def names(host: PrivateEngine) -> set[str]:
     return set(engine_api.containers(host.endpoint))
 
 
-def _whole() -> str:
+def create_whole() -> str:
     """The row of an experiment on several machines, which is stopped for every lab."""
     whole = experiment_store.create_experiment(make_spec("none"))
     Experiment.objects.filter(pk=whole).update(wanted=Wanted.STOPPED, phase=Phase.STOPPED)
     return whole
 
 
-async def _part(lab: LabHarness, whole: str, *modes: str) -> str:
+async def run_part(lab: LabHarness, whole: str, *modes: str) -> str:
     """A running part."""
     part = await lab.database.run(lambda: experiment_store.create_experiment(make_spec(*modes), parent=whole))
     lab.lab.wake()
@@ -33,6 +33,6 @@ async def _part(lab: LabHarness, whole: str, *modes: str) -> str:
     return part
 
 
-async def _made(fake: FakeEngine) -> set[str]:
+async def networks_of_experiments(fake: FakeEngine) -> set[str]:
     """The networks of experiments."""
     return {network.name for network in await fake.networks({}) if network.labels}

@@ -10,7 +10,7 @@ from dashboard.core.experiments.messages import ArmStatus
 from dashboard.engine.protocol import EngineError, NetworkFacts
 from dashboard.lab.experiments import networks
 from dashboard.store import experiments as experiment_store
-from tests.lab.experiments.conftest import _made, _part, _whole
+from tests.lab.experiments.conftest import create_whole, networks_of_experiments, run_part
 from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import LabHarness
 from tests.support.polling import DEADLINE_S, eventually, others_run
@@ -39,7 +39,7 @@ async def test_an_engine_that_is_too_slow_to_attach_a_container_is_asked_again(
     fake_lab: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As Engine 20.10.24 answered. Other refusals are not repeated."""
-    whole, start_container = await fake_lab.database.run(_whole), fake.start_container
+    whole, start_container = await fake_lab.database.run(create_whole), fake.start_container
     answers = [
         EngineError("attaching to network failed, make sure your network options are correct", 500),
         EngineError(f"network nm-{whole}-overlay not found", 404),
@@ -53,11 +53,11 @@ async def test_an_engine_that_is_too_slow_to_attach_a_container_is_asked_again(
 
     monkeypatch.setattr(fake, "start_container", start)
     monkeypatch.setattr(networks, "PAUSE_S", 0.01)
-    part = await _part(fake_lab, whole, "overlay")
+    part = await run_part(fake_lab, whole, "overlay")
     assert (await fake_lab.column(part, "overlay")).status is ArmStatus.RUNNING
     assert not answers
     answers += [EngineError("port is already allocated", 500)] * 2
-    refused = await _part(fake_lab, whole, "overlay", "none")
+    refused = await run_part(fake_lab, whole, "overlay", "none")
     assert (await fake_lab.column(refused, "overlay")).status is ArmStatus.REFUSED
     assert len(answers) == 1
 
@@ -66,7 +66,7 @@ async def test_only_the_start_on_an_overlay_has_a_longer_deadline(
     fake_lab: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The Engine gives up after 20 s, and its answer is needed."""
-    whole, start_container = await fake_lab.database.run(_whole), fake.start_container
+    whole, start_container = await fake_lab.database.run(create_whole), fake.start_container
     deadlines: dict[str, float | None] = {}
 
     async def start(container: str, deadline_s: float | None = None) -> None:
@@ -74,7 +74,7 @@ async def test_only_the_start_on_an_overlay_has_a_longer_deadline(
         await start_container(container, deadline_s)
 
     monkeypatch.setattr(fake, "start_container", start)
-    await _part(fake_lab, whole, "overlay", "none")
+    await run_part(fake_lab, whole, "overlay", "none")
     assert (deadlines["overlay"] or 0.0) > 20
     assert deadlines["none"] is None
 
@@ -82,7 +82,7 @@ async def test_only_the_start_on_an_overlay_has_a_longer_deadline(
 async def test_a_stop_ends_the_repetitions(
     fake_lab: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = await fake_lab.database.run(_whole)
+    whole = await fake_lab.database.run(create_whole)
     attempts: list[str] = []
 
     async def start(container: str, _deadline_s: float | None = None) -> None:
@@ -95,7 +95,7 @@ async def test_a_stop_ends_the_repetitions(
     fake_lab.lab.wake()
     await eventually(lambda: len(attempts) > 2)
     await fake_lab.stop(part)
-    assert await _made(fake) == set()
+    assert await networks_of_experiments(fake) == set()
     assert (await fake_lab.column(part, "overlay")).status is ArmStatus.GONE
 
 
@@ -103,7 +103,7 @@ async def test_a_network_that_was_removed_with_the_experiment_is_not_created_aga
     fake_lab: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The removal does not wait for the launch if the database cannot be used."""
-    whole = await fake_lab.database.run(_whole)
+    whole = await fake_lab.database.run(create_whole)
     attempts: list[str] = []
     removals: list[asyncio.Future[None]] = []
 
@@ -122,14 +122,14 @@ async def test_a_network_that_was_removed_with_the_experiment_is_not_created_aga
     async with asyncio.timeout(DEADLINE_S):
         await driver.settled()
         await asyncio.gather(*removals)
-    assert await _made(fake) == set()
+    assert await networks_of_experiments(fake) == set()
     assert len(attempts) == 1
 
 
 async def test_a_container_that_is_gone_is_not_tried_again(
     fake_lab: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, start_container = await fake_lab.database.run(_whole), fake.start_container
+    whole, start_container = await fake_lab.database.run(create_whole), fake.start_container
     attempts: list[str] = []
 
     async def start(container: str, deadline_s: float | None = None) -> None:
@@ -139,6 +139,6 @@ async def test_a_container_that_is_gone_is_not_tried_again(
         await start_container(container, deadline_s)
 
     monkeypatch.setattr(fake, "start_container", start)
-    part = await _part(fake_lab, whole, "overlay", "none")
+    part = await run_part(fake_lab, whole, "overlay", "none")
     assert (await fake_lab.column(part, "overlay")).status is ArmStatus.REFUSED
     assert len(attempts) == 1

@@ -22,7 +22,7 @@ from dashboard.lab.experiments.containers import remove_all
 from dashboard.lab.experiments.networks import MAX_CREATIONS, ExperimentNetworks
 from dashboard.lab.experiments.observer import Observer
 from dashboard.lab.experiments.other_host import OtherHost
-from tests.lab.experiments.conftest import _made, _part, _whole
+from tests.lab.experiments.conftest import create_whole, networks_of_experiments, run_part
 from tests.support import engine_api
 from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import LabHarness
@@ -80,9 +80,9 @@ async def test_few_networks_are_created_at_the_same_time(
 
 
 async def test_parts_share_an_overlay_which_the_last_one_removes(fake_lab: LabHarness, fake: FakeEngine) -> None:
-    whole = await fake_lab.database.run(_whole)
-    part = await _part(fake_lab, whole, "overlay", "user-bridge")
-    assert await _made(fake) == {f"nm-{whole}-overlay", f"nm-{part}"}
+    whole = await fake_lab.database.run(create_whole)
+    part = await run_part(fake_lab, whole, "overlay", "user-bridge")
+    assert await networks_of_experiments(fake) == {f"nm-{whole}-overlay", f"nm-{part}"}
     (overlay,) = await fake.networks(fake_lab.context.labels(whole))
     assert overlay.labels[LABEL_PLACE] == fake_lab.context.place == ""
     assert f"--network nm-{whole}-overlay" in (await fake_lab.column(part, "overlay")).command
@@ -91,22 +91,22 @@ async def test_parts_share_an_overlay_which_the_last_one_removes(fake_lab: LabHa
     await eventually(lambda: fake.calls.count("remove_network") > 2)
     del fake.refuse["remove_network"]  # a moment later the part on the other machine has left it
     await stopping
-    assert await _made(fake) == {f"nm-{part}"}
+    assert await networks_of_experiments(fake) == {f"nm-{part}"}
 
 
 async def test_a_part_uses_the_overlay_that_another_one_has_created(fake_lab: LabHarness, fake: FakeEngine) -> None:
-    whole = await fake_lab.database.run(_whole)
+    whole = await fake_lab.database.run(create_whole)
     labels = fake_lab.context.labels(whole) | {LABEL_PLACE: "@lab2"}
     await fake.create_network(f"nm-{whole}-overlay", "overlay", labels, {})
-    part = await _part(fake_lab, whole, "overlay")
+    part = await run_part(fake_lab, whole, "overlay")
     assert (await fake_lab.column(part, "overlay")).networks.keys() == {f"nm-{whole}-overlay"}
-    assert await _made(fake) == {f"nm-{whole}-overlay"}
+    assert await networks_of_experiments(fake) == {f"nm-{whole}-overlay"}
 
 
 async def test_an_overlay_that_another_part_removes_before_it_is_used_is_created_again(
     fake_lab: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = await fake_lab.database.run(_whole)
+    whole = await fake_lab.database.run(create_whole)
     name, start_container = f"nm-{whole}-overlay", fake.start_container
     await fake.create_network(name, "overlay", fake_lab.context.labels(whole) | {LABEL_PLACE: "@lab2"}, {})
     removed: list[str] = []
@@ -115,29 +115,29 @@ async def test_an_overlay_that_another_part_removes_before_it_is_used_is_created
         if not removed:
             removed.extend(network.id for network in await fake.networks({}) if network.name == name)
             await fake.remove_network(removed[0])
-        if name not in await _made(fake):
+        if name not in await networks_of_experiments(fake):
             raise EngineError(f"network {name} not found", 404)
         await start_container(container)
 
     monkeypatch.setattr(fake, "start_container", start)
-    part = await _part(fake_lab, whole, "overlay")
+    part = await run_part(fake_lab, whole, "overlay")
     assert (await fake_lab.column(part, "overlay")).status is ArmStatus.RUNNING
     assert removed
-    assert await _made(fake) == {name}
+    assert await networks_of_experiments(fake) == {name}
 
 
 async def test_an_overlay_that_another_machine_creates_at_the_same_moment_is_used(
     fake_lab: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As Engine 28.5.2 answered: 500, not 409."""
-    whole, create_network = await fake_lab.database.run(_whole), fake.create_network
+    whole, create_network = await fake_lab.database.run(create_whole), fake.create_network
 
     async def create(name: str, driver: str, labels: dict[str, str], options: dict[str, Any]) -> str:
         await create_network(name, driver, labels | {LABEL_PLACE: "@lab2"}, options)
         raise EngineError("rpc error: code = Unknown desc = name conflicts with an existing object", 500)
 
     monkeypatch.setattr(fake, "create_network", create)
-    part = await _part(fake_lab, whole, "overlay")
+    part = await run_part(fake_lab, whole, "overlay")
     assert (await fake_lab.column(part, "overlay")).status is ArmStatus.RUNNING
 
 
@@ -163,7 +163,7 @@ async def test_a_network_that_is_being_created_is_removed_with_the_experiment(
         answered.set()
         await removal
         await driver.settled()
-    assert await _made(fake) == set()
+    assert await networks_of_experiments(fake) == set()
 
 
 async def test_a_client_that_is_being_started_on_another_host_is_removed_with_the_experiment(
@@ -200,14 +200,14 @@ async def test_the_last_part_of_a_removed_experiment_removes_the_overlay_that_an
     fake_lab: LabHarness, fake: FakeEngine
 ) -> None:
     """After a restart of the lab the record of the part does not name the whole experiment, which no longer exists."""
-    whole = await fake_lab.database.run(_whole)
+    whole = await fake_lab.database.run(create_whole)
     for identity in (whole, "another"):
         labels = fake_lab.context.labels(identity) | {LABEL_PLACE: "@lab2"}
         await fake.create_network(f"nm-{identity}-overlay", "overlay", labels, {})
-    part = await _part(fake_lab, whole, "overlay")
+    part = await run_part(fake_lab, whole, "overlay")
     record = await fake_lab.record(part)
     await remove_all(fake_lab.context, replace(record, parent=None))
-    assert await _made(fake) == {"nm-another-overlay"}
+    assert await networks_of_experiments(fake) == {"nm-another-overlay"}
 
 
 #: Arms with what engines support since different versions.
