@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import resource
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -61,8 +62,11 @@ class Served:
         self.port = port
         self._writers: list[asyncio.StreamWriter] = []
 
-    async def connect(self) -> Connection:
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+    async def connect(self, first: bytes = b"") -> Connection:
+        """Opens a connection. ``first`` is sent before the server, which runs in this loop, accepts it."""
+        opened = socket.create_connection(("127.0.0.1", self.port))
+        opened.sendall(first)
+        reader, writer = await asyncio.open_connection(sock=opened)
         self._writers.append(writer)
         return reader, writer
 
@@ -175,8 +179,7 @@ async def test_a_body_of_any_size_follows_the_headers(size: int) -> None:
 @pytest.mark.parametrize("start", [b"", b"GET / HT", REQUEST])
 async def test_headers_that_do_not_arrive_end_the_connection(start: bytes) -> None:
     async with serving(with_limits(headers_s=0.05)) as server:
-        reader, writer = await server.connect()
-        writer.write(start)
+        reader, _writer = await server.connect(start)
         assert await response(reader) == "HTTP/1.1 408 Request Timeout"
         assert await closed(reader)
         assert server.application.requests == 0
@@ -184,8 +187,7 @@ async def test_headers_that_do_not_arrive_end_the_connection(start: bytes) -> No
 
 async def test_a_body_that_stops_ends_the_connection() -> None:
     async with serving(with_limits(body_pause_s=0.05)) as server:
-        reader, writer = await server.connect()
-        writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nx")
+        reader, _writer = await server.connect(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nx")
         assert await response(reader) == "HTTP/1.1 408 Request Timeout"
         assert await closed(reader)
 
@@ -223,23 +225,26 @@ async def test_many_small_requests_at_once_are_all_answered() -> None:
 
 
 async def test_a_line_break_between_requests_keeps_no_connection_open() -> None:
-    async with serving(with_limits(headers_s=0.5)) as server:
+    protocol = with_limits(headers_s=60.0)
+    async with serving(protocol) as server:
         reader, writer = await server.connect()
         writer.write(REQUEST + b"\r\n")
         assert await response(reader) == "HTTP/1.1 200 OK"
+        protocol.headers_s = 0.05
         writer.write(b"\r\n")
         assert await closed(reader)
 
 
 async def test_an_answer_is_not_interrupted_by_a_refusal() -> None:
-    async with serving(with_limits(headers_s=0.5)) as server:
+    protocol = with_limits(headers_s=60.0)
+    async with serving(protocol) as server:
         server.application.hold.clear()
         reader, writer = await server.connect()
         writer.write(REQUEST + b"\r\n")
         await eventually(lambda: server.application.requests == 1)
+        protocol.headers_s = 0.05
         writer.write(b"GET /half")
-        other, other_writer = await server.connect()
-        other_writer.write(b"GET /half")
+        other, _writer = await server.connect(b"GET /half")
         assert await response(other) == "HTTP/1.1 408 Request Timeout", "the limit has passed"
         server.application.hold.set()
         assert await response(reader) == "HTTP/1.1 200 OK"

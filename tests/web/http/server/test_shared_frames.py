@@ -194,5 +194,5 @@ async def test_pings_of_a_client_that_does_not_read_wait(between: bytes) -> None
             while left:
                 left -= len(await loop.sock_recv(browser, left))
             await sending
-            assert protocol.transport.is_reading()
+            await eventually(protocol.transport.is_reading)
         await eventually(lambda: application.gone == 1)
