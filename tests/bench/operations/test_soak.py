@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import mmap
+import math
 import os
 import subprocess
-import tempfile
+import sys
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
@@ -118,18 +118,21 @@ async def test_an_engine_that_often_refuses_ends_the_soak(monkeypatch: pytest.Mo
 
 
 def test_a_sample_counts_processes_that_last(monkeypatch: pytest.MonkeyPatch) -> None:
-    with subprocess.Popen(["sleep", "infinity"]) as child:
-        try:
-            sample = take_sample(os.getpid(), 0.0)
-            monkeypatch.setattr(soak, "LASTING_S", -1.0)
-            with_child = take_sample(os.getpid(), 0.0)
-        finally:
-            child.kill()
-    assert with_child.threads >= sample.threads + 1
-    assert with_child.pages_mb > sample.pages_mb
-    assert sample.lab_mb > 10
-    assert sample.descriptors > 2
-    assert sample.threads >= 1
+    """The shell has one child, cat, which runs once it has copied a line."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen(["sh", "-c", "cat; :"], stdin=pipe, stdout=pipe, bufsize=0) as shell:
+        assert shell.stdin is not None
+        assert shell.stdout is not None
+        shell.stdin.write(b"\n")
+        assert shell.stdout.readline() == b"\n"
+        monkeypatch.setattr(soak, "LASTING_S", math.inf)
+        alone = take_sample(shell.pid, 0.0)
+        monkeypatch.setattr(soak, "LASTING_S", -math.inf)
+        with_child = take_sample(shell.pid, 0.0)
+    assert (alone.threads, with_child.threads) == (1, 2)
+    assert alone.lab_mb > 0
+    assert (alone.pages_mb, with_child.pages_mb > 0) == (0.0, True)
+    assert 2 < alone.descriptors < with_child.descriptors
 
 
 def test_a_process_that_ends_meanwhile_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,15 +140,40 @@ def test_a_process_that_ends_meanwhile_is_not_counted(monkeypatch: pytest.Monkey
     gone = psutil.Process(ended.pid)
     ended.wait()
     monkeypatch.setattr(psutil.Process, "children", lambda _self, **_options: [gone])
-    assert take_sample(os.getpid(), 0.0).threads >= 1
+    monkeypatch.setattr(soak, "LASTING_S", -math.inf)
+    assert take_sample(os.getpid(), 0.0).pages_mb == 0.0
+
+
+#: Maps a file, then writes to memory of its own. After each step it prints a line and waits for one.
+MAPPING = """
+import mmap, sys, tempfile
+def wait():
+    print(flush=True)
+    sys.stdin.readline()
+wait()
+file = tempfile.TemporaryFile()
+file.truncate(30_000_000)
+mapped = mmap.mmap(file.fileno(), 30_000_000)
+assert sum(mapped[place] for place in range(0, 30_000_000, 4096)) == 0
+wait()
+block = mmap.mmap(-1, 30_000_000, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+for place in range(0, 30_000_000, 4096):
+    block[place] = 1
+wait()
+"""
 
 
 def test_memory_that_a_file_backs_is_not_counted() -> None:
-    before = anonymous_mb(os.getpid())
-    with tempfile.TemporaryFile() as file:
-        file.truncate(30_000_000)
-        with mmap.mmap(file.fileno(), 30_000_000) as mapped:
-            assert sum(mapped[::4096]) == 0
-            assert anonymous_mb(os.getpid()) - before < 5
-    block = bytearray(b"1") * 30_000_000
-    assert 25 < anonymous_mb(os.getpid()) - before < 40, len(block)
+    """In a process of its own: memory of this one may be freed at any time, or be shared with a child that ends."""
+    pipe = subprocess.PIPE
+    found: list[float] = []
+    with subprocess.Popen([sys.executable, "-IS", "-c", MAPPING], stdin=pipe, stdout=pipe, bufsize=0) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for _ in range(3):
+            assert process.stdout.readline() == b"\n"
+            found.append(anonymous_mb(process.pid))
+            process.stdin.write(b"\n")
+    before, mapped, written = found
+    assert mapped - before < 5
+    assert 25 < written - mapped < 40
