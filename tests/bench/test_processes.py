@@ -29,7 +29,8 @@ async def test_the_processor_time_of_another_process_includes_all_its_threads() 
 
 
 def test_both_clocks_agree_on_this_process() -> None:
-    assert cpu_seconds(os.getpid()) == pytest.approx(time.process_time(), abs=0.05)
+    before = time.process_time()
+    assert before <= cpu_seconds(os.getpid()) <= time.process_time()
 
 
 async def test_a_process_that_has_ended_has_no_clock() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -67,4 +68,10 @@ def test_a_server_ends_with_its_children() -> None:
     child = psutil.Process(int(process.stdout.readline()))
     assert os.getsid(child.pid) == process.pid
     end_with_children(process)
-    until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
+
+    def has_ended() -> bool:
+        with suppress(psutil.NoSuchProcess):
+            return bool(child.status() == psutil.STATUS_ZOMBIE)
+        return True
+
+    until(has_ended)

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 
 from dashboard.bench.benchmark import BenchmarkError
-from dashboard.bench.operations.postgres_nats import Service
+from dashboard.bench.operations.postgres_nats import STOP_S, Service
 from dashboard.bench.processes import with_death_signal
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts.cleanup import remove_cgroups
@@ -141,7 +141,11 @@ class IsolatedMachine(Service):
     def stop(self) -> None:
         """Ends everything on the machine and removes its cgroups, including those of its private hosts."""
         hosts = [f"netmodes-{one.name}" for one in (self.folder / "hosts").glob("*")]
+        first: list[psutil.Process] = []
+        with suppress(BenchmarkError, psutil.NoSuchProcess):
+            first.append(psutil.Process(self.init))
         super().stop()
+        psutil.wait_procs(first, timeout=STOP_S)  # it ends after all others; until then their cgroups are busy
         for name in (self._cgroup, *hosts):
             with suppress(OSError):
                 remove_cgroups(name)

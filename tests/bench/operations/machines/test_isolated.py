@@ -45,8 +45,8 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IsolatedMachin
             yield made
         finally:
             made.stop()
-        until(lambda: not Path(f"/proc/{init}").exists(), 10.0)
-        until(lambda: not list(CGROUPS.rglob(cgroup)), 10.0)
+        until(lambda: not Path(f"/proc/{init}").exists())
+        until(lambda: not list(CGROUPS.rglob(cgroup)))
     assert _namespaces("thread-self") == own
 
 
@@ -58,13 +58,13 @@ def test_a_machine_has_its_own_namespaces_and_an_engine_on_the_lan(
     assert machine.run("hostname").startswith("netmodes-")
     monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")  # a benchmark has an engine of its own
     assert "Server" in machine.run("docker", "version", timeout_s=30)
-    assert _answers(machine)
+    until(lambda: _answers(machine))
     assert SWITCH_ADDRESS in machine.run("ip", "neigh")
     for silently in (True, False):
         machine.cut_off(silently=silently)
         assert not _answers(machine)
         machine.reconnect(silently=silently)
-        until(lambda: _answers(machine), 10.0)
+        until(lambda: _answers(machine))
 
 
 def test_a_process_on_a_machine_is_killed_and_stopped_itself(machine: IsolatedMachine) -> None:
