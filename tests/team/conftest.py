@@ -14,6 +14,7 @@ import pytest
 from dashboard.bench.operations.team_deployment import TeamDeployment, team_deployment
 from dashboard.bench.server import Server
 from dashboard.netns.namespace import namespace_file
+from tests.support import engine_api
 from tests.support.polling import until
 from tests.support.private_engine import PrivateEngine, private_engine, share_lab_image
 from tests.team.machine import HEALED_S, Machine, row, token
@@ -31,8 +32,9 @@ def deployment(engine_host: PrivateEngine) -> Iterator[TeamDeployment]:
 
 
 @pytest.fixture(scope="package")
-def webs(deployment: TeamDeployment) -> Iterator[list[Server]]:
-    """Signed-in clients of the web processes, which share a session. At the end no experiment is left."""
+def webs(deployment: TeamDeployment, engine_host: PrivateEngine) -> Iterator[list[Server]]:
+    """Signed-in clients of the web processes, which share a session. At the end no experiment is left, and none of
+    their containers and networks on the suite's engine: a lab that ends does not complete a removal."""
     first = Server(deployment.webs[0].host, {})
     first.sign_in(deployment.webs[0].link)
     servers = [first, *(Server(web.host, dict(first.cookies)) for web in deployment.webs[1:])]
@@ -40,6 +42,8 @@ def webs(deployment: TeamDeployment) -> Iterator[list[Server]]:
     for one in json.loads(first.ask("GET", "/api/experiments").data):
         first.remove(one["id"])
     until(lambda: json.loads(first.ask("GET", "/api/experiments").data) == [], HEALED_S)
+    for objects in (engine_api.containers, engine_api.networks):
+        until(lambda objects=objects: not objects(engine_host.endpoint, name="nm-"), HEALED_S)  # type: ignore[misc]
     for server in servers:
         server.close()
 

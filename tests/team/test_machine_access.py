@@ -6,6 +6,7 @@ import asyncio
 import re
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
@@ -17,6 +18,8 @@ from dashboard.bench.server import Server
 from tests.team.machine import HEALED_S, SEEN_S, Machine, row, token, within
 
 pytestmark = pytest.mark.engine
+#: A web process must answer the server before a connection is admitted.
+OPTIONS: dict[str, Any] = {"allow_reconnect": False, "connect_timeout": 20}
 #: Subjects that only another machine, the installation's lab, web processes or the server itself may use.
 FORBIDDEN_TO_PUBLISH = (
     "netmodes.web.heartbeat.server",
@@ -64,7 +67,7 @@ async def test_a_machine_publishes_and_receives_only_its_own_subjects(lab2: Mach
         errors.append(str(error))
 
     client = NatsClient()
-    await client.connect(lab2.received["nats"], error_cb=note, allow_reconnect=False)
+    await client.connect(lab2.received["nats"], error_cb=note, **OPTIONS)
     try:
         own = ("netmodes.web.journal.lab2", "netmodes.web.reply.lab2.nobody.1")
         for subject in (*own, *FORBIDDEN_TO_PUBLISH):
@@ -85,7 +88,7 @@ async def test_a_machine_publishes_and_receives_only_its_own_subjects(lab2: Mach
 async def is_refused(url: str) -> None:
     client = NatsClient()
     with pytest.raises(Exception, match=r"(?i)authorization"):
-        await client.connect(url, allow_reconnect=False)
+        await client.connect(url, **OPTIONS)
     with suppress(Exception):
         await client.close()
 
@@ -172,14 +175,14 @@ async def test_a_revoked_machine_can_no_longer_connect_until_it_joins_again(webs
     async def on_closed() -> None:
         closed.set()
 
-    await client.connect(url, closed_cb=on_closed, allow_reconnect=False)
+    await client.connect(url, closed_cb=on_closed, **OPTIONS)
     assert (await asyncio.to_thread(webs[0].ask, "POST", "/machines/lab4/revoke/")).status == 302
     await asyncio.wait_for(closed.wait(), 20)
     await is_refused(url)
     with pytest.raises(psycopg.OperationalError):
         psycopg.connect(database)
     for server in webs:
-        assert "revoked" in await asyncio.to_thread(row, server, "lab4")
+        await asyncio.to_thread(within, SEEN_S, lambda server=server: "revoked" in row(server, "lab4"))  # type: ignore[misc]
     again = await asyncio.to_thread(lambda: other.join(token(webs[1]), "--name", "lab4"))
     assert again.returncode == 0, again.stderr
     psycopg.connect(other.received["database"]).close()

@@ -65,8 +65,14 @@ def test_one_experiment_runs_on_two_machines(
 
     page = second.ask("GET", f"/experiments/{identity}/").data.decode()
     assert re.findall(r'data-machine="(\w+)"', page)[:2] == ["server", "lab2"]
-    shown = snapshot(first, identity)
-    rows = {f"{one['section']}/{one['key']}/{one['field']}": one for one in shown["rows"]}
+
+    def rows_of_both() -> dict[str, dict[str, Any]] | None:
+        """The rows of the table; None until both machines have reported their engine and their network."""
+        rows = {f"{one['section']}/{one['key']}/{one['field']}": one for one in snapshot(first, identity)["rows"]}
+        cells = [rows.get(name, {"cells": {}})["cells"] for name in ("engines/version/", "identity/netns/")]
+        return rows if all(one.get(key) for one in cells for key in ("machine", "machine@2")) else None
+
+    rows = until(rows_of_both, HEALED_S)
     assert rows["engines/kernel/"]["cells"]["machine@2"] == rows["engines/kernel/"]["cells"]["machine"]
     assert rows["engines/version/"]["cells"]["machine@2"].startswith("Docker Engine ")
     assert rows["identity/netns/"]["relation"] == "differs"
