@@ -105,3 +105,20 @@ def test_a_hint_is_sent_once_although_enter_is_pressed_twice(visitor: Visitor, s
     field.fill("Look at the names.")
     field.press("Enter")
     expect(field).to_have_value("")
+
+
+def test_a_form_that_is_being_sent_is_not_replaced_so_it_cannot_be_sent_twice(visitor: Visitor, server: Server) -> None:
+    console = new_session(visitor, server, "Sending", hosts="none")
+    page = console.page
+    sent: list[Route] = []
+    page.route("**/steer/timer/", lambda route: sent.append(route))  # noqa: PLW0108 - Playwright refuses a method
+    with page.expect_request("**/steer/timer/"):
+        console.press("Start")
+    with page.expect_response("**/console/"):
+        console.press("Lock the step")
+    console.press("Start")
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert len(sent) == 1
+    sent[0].continue_()
+    expect(page.locator("[data-region=step] [data-slot=timer]")).to_be_visible()
+    expect(page.get_by_role("button", name="Unlock the step")).to_be_visible()

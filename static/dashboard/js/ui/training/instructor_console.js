@@ -1,5 +1,5 @@
 // The instructor's pages: after a change the page is fetched and replaced region by region. A region with focused input
-// is not replaced; in others, input that has not been sent is kept.
+// or a form that is being sent is not replaced; in others, input that has not been sent is kept.
 
 import { getPart, postQuietly } from "../../io/http.js";
 import { connect } from "../../io/socket.js";
@@ -61,6 +61,7 @@ export function createConsole(main) {
   function isInUse(region) {
     const focused = document.activeElement;
     if (region.contains(focused) && focused.matches("input, select, textarea")) return true;
+    if ([...region.querySelectorAll("form")].some((form) => sending.has(form))) return true;
     return region.querySelector("details[open]:not(.what)") !== null;
   }
 
