@@ -21,6 +21,10 @@ class ParticipantFacts:
     records: Records = field(default_factory=dict)
     events: tuple[Event, ...] = ()
 
+    def had_left(self, at: float) -> bool:
+        """Whether the participant was removed before the time ``at``."""
+        return 0 < self.left_at < at
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -62,6 +66,10 @@ class SessionFacts:
                 revealed.setdefault(event.detail, event.at)
         return revealed
 
+    def members(self, at: float) -> list[int]:
+        """Returns the indexes of the participants of the session at this time, including those who were away."""
+        return [who for who, one in enumerate(self.participants) if one.joined_at <= at and not one.had_left(at)]
+
     def truth(self, step: str, until: float | None = None) -> str:
         """Returns the most frequent reading (``Reading``) of a step, which counts as its correct answer; empty without
         readings. If ``until`` is given, later readings do not count."""
@@ -84,7 +92,7 @@ def counted_records(facts: SessionFacts, participant: ParticipantFacts, truths: 
     counted: dict[str, StepRecord] = dict(participant.records)
     for step, at in facts.reveals().items():
         record = counted.get(step, EMPTY)
-        if not record.passed_at and not 0 < participant.left_at < at:
+        if not record.passed_at and not participant.had_left(at):
             truth = record.truth or truths.get(step, "")
             counted[step] = replace(record, passed_at=max(at, participant.joined_at), truth=truth)
     return counted

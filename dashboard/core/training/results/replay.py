@@ -185,7 +185,7 @@ class ReplayBuilder:
         self._revealed.append(slug)
         patch = [self._answers(event.at)]
         if self._facts.hosts == HostsFor.NONE:
-            patch += [self._pass(who, slug, event.at) for who, present in enumerate(self._present) if present]
+            patch += [self._pass(who, slug, event.at) for who in self._facts.members(event.at)]
         return f"Answer revealed: {self._title(slug)}", patch
 
     def _cell(self, who: int, slug: str) -> Slot:

@@ -176,7 +176,8 @@ def test_a_timer_ends_or_is_stopped_and_other_texts_stop_it() -> None:
     assert len(track_of(silent)["texts"]) == 1
 
 
-def test_without_hosts_an_answer_passes_those_who_are_present_and_those_who_join_later() -> None:
+def test_without_hosts_an_answer_passes_all_who_have_joined_and_those_who_join_later() -> None:
+    """As in the report, it also passes those who are away."""
     people = (
         person("Ada", {B: record(START + 5, 1)}),
         person("Away", {}, Event(START + 8, "away"), Event(START + 50, "back")),
@@ -190,9 +191,11 @@ def test_without_hosts_an_answer_passes_those_who_are_present_and_those_who_join
     facts = facts_of(*people, events=events, hosts="none", closed=0.0)
     cells = slots_at(facts, "c0.1", "c1.1", "c2.1")
     assert cells[-2:] == [
-        (START + 10, [["done", 0], None, None]),
-        (START + 30, [["done", 0], None, ["done", 0]]),
+        (START + 10, [["done", 0], ["done", 0], None]),
+        (START + 30, [["done", 0], ["done", 0], ["done", 0]]),
     ]
+    report = build_report(facts, WORKSHOP)
+    assert [one.cells[1].state for one in report.people] == ["done", "done", "done"]
     with_hosts = slots_at(facts_of(*people, events=events, closed=0.0), "c0.1", "c2.1")
     assert with_hosts[-1][1] == [["run", 0], None]
     at = [entry for entry, _text, _slots in entries_of(track_of(facts))]
