@@ -106,16 +106,27 @@ async def _receive(opened: socket.socket, token: bytes, wait_s: float) -> str:
     readable = asyncio.Event()
     loop.add_reader(opened.fileno(), readable.set)
     try:
-        async with asyncio.timeout(wait_s):
-            while True:
-                await readable.wait()
-                readable.clear()
-                with suppress(BlockingIOError):
-                    while True:
-                        data, source = opened.recvfrom(64)
-                        if data == token:
-                            return format_endpoint(source[0], source[1])
-    except (TimeoutError, OSError):
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                while True:
+                    await readable.wait()
+                    readable.clear()
+                    if found := _find_source(opened, token):
+                        return found
+        # If the loop was late, the datagram and the end of the time are noticed in the same turn.
+        return _find_source(opened, token)
+    except OSError:
         return ""
     finally:
         loop.remove_reader(opened.fileno())
+
+
+def _find_source(opened: socket.socket, token: bytes) -> str:
+    """Reads the datagrams that have arrived. Returns the source (``address:port``) of the one whose content is
+    ``token``, empty if it is not among them."""
+    with suppress(BlockingIOError):
+        while True:
+            data, source = opened.recvfrom(64)
+            if data == token:
+                return format_endpoint(source[0], source[1])
+    return ""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import select
+import socket
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from dashboard.netns.multicast import Receiver, send_to_group
+from dashboard.netns.multicast import Receiver, _receive, send_to_group
 from dashboard.netns.namespace import Namespace
 from tests.netns.namespaces import Netns
+from tests.support.polling import others_run, until
 
 GROUP, PORT = "224.0.0.251", 25353
 #: Indexes of the machine's links; no link has the last one.
@@ -74,3 +78,18 @@ async def test_a_datagram_that_cannot_be_sent_is_the_reason_at_each_receiver(
     arrived = await send_to_group(machine, MISSING, GROUP, PORT, {"host": Receiver(machine, UPLINK)})
     assert arrived.senders == {}
     assert arrived.errors["host"].startswith("The datagram cannot be sent: ")
+
+
+async def test_a_datagram_has_arrived_although_the_loop_is_late() -> None:
+    loop = asyncio.get_running_loop()
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as receiver,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender,
+    ):
+        receiver.bind(("127.0.0.1", 0))
+        receiving = asyncio.create_task(_receive(receiver, b"token", 0.01))
+        await others_run()
+        waits_until = loop.time() + 0.02
+        sender.sendto(b"token", receiver.getsockname())
+        until(lambda: select.select([receiver], [], [], 0)[0] and loop.time() > waits_until)
+        assert (await receiving).startswith("127.0.0.1:")
