@@ -20,7 +20,7 @@ from dashboard.core.namespaces.state import NamespaceState
 from dashboard.engine.protocol import ContainerFacts, EngineError, EngineUnreachable
 from dashboard.interrupts import uninterrupted
 from dashboard.lab.claims.engines import NO_PRIVATE_ENGINE, ClaimEngine, start_private_engine
-from dashboard.lab.claims.testbed_reading import LISTEN_TIMEOUT_S, POLL_S, TestbedReader
+from dashboard.lab.claims.testbed_reading import POLL_S, REMOVAL_S, TestbedReader
 from dashboard.lab.claims.testbed_servers import MachineServers
 from dashboard.lab.claims.testbed_timing import Timings
 from dashboard.lab.experiments.concurrency import result_of
@@ -146,7 +146,7 @@ class EngineTestbed(TestbedReader):
         current = await self.inspect(container)
         if container.setting("HostConfig", "AutoRemove"):
             with suppress(TimeoutError):
-                async with asyncio.timeout(LISTEN_TIMEOUT_S):
+                async with asyncio.timeout(REMOVAL_S):
                     while current.status != "gone":
                         await asyncio.sleep(POLL_S)
                         current = await self.inspect(container)

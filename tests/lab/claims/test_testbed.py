@@ -14,6 +14,7 @@ from dashboard.lab.claims.engines import ClaimEngine, open_engine
 from dashboard.lab.claims.testbed import EngineTestbed, open_testbed
 from dashboard.lab.watch_pool import WatchPool
 from tests.support.fakes import FakeEngine
+from tests.support.polling import eventually
 from tests.support.private_engine import CACHE, PrivateEngine
 
 LABELS = {"dev.netmodes.test": "testbed"}
@@ -51,7 +52,7 @@ async def test_names_are_unique_to_the_claim_and_everything_is_removed(real: Cla
         web = await testbed.run("docker run -d --name web --network {lab} IMAGE")
         guest = await testbed.run("docker run -d --network container:{web} IMAGE sleep 60")
         assert (network, web.name, guest.name) == ("nm-testbed-lab", "nm-testbed-web", "nm-testbed-1")
-        assert await testbed.wait_listening(guest, 80)
+        assert await eventually(lambda: testbed.wait_listening(guest, 80))
         assert web.address in (await testbed.lookup(web, "{web}")).answers
         assert await testbed.namespaces(web) != await testbed.namespaces(MACHINE)
         assert len(await real.engine.containers(LABELS)) == 2

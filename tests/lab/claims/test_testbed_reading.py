@@ -38,7 +38,7 @@ async def testbed(engine_host: PrivateEngine) -> AsyncIterator[EngineTestbed]:
 @pytest.mark.usefixtures("usual_paths")
 async def test_readings_agree_with_the_tools(testbed: EngineTestbed, engine_host: PrivateEngine) -> None:
     one = await testbed.run("docker run -d -p 8201:80 IMAGE")
-    assert await testbed.wait_listening(one, 80)
+    assert await eventually(lambda: testbed.wait_listening(one, 80))
     state = await testbed.state(one)
     assert [link.name for link in state.interfaces] == ["lo", "eth0"]
     assert any(listener.process == "nginx" and listener.port == 80 for listener in state.listeners)
