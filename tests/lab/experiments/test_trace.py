@@ -6,8 +6,10 @@ import re
 import shutil
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
+from itertools import takewhile
+from typing import NamedTuple
 
 import pytest
 
@@ -26,6 +28,7 @@ from tests.support.private_engine import PrivateEngine
 
 PORT = 18301
 ETH_P_ALL, ETH_P_IP = 3, 0x0800
+TCP_FIN, TCP_RST = 1, 4
 
 
 def hop(traced: Trace, kind: HopKind) -> Hop:
@@ -49,6 +52,26 @@ def dnat_packets(engine_host: PrivateEngine) -> int:
     return sum(int(n) for n in re.findall(rf"^\[(\d+):\d+\].* --dport {PORT} -j DNAT", saved, re.MULTILINE))
 
 
+class Frame(NamedTuple):
+    """Whether a frame was sent; both endpoints if it is TCP over IPv4, and whether its sender closes the connection."""
+
+    is_sent: bool
+    ends: tuple[str, str]
+    is_last: bool
+
+
+def until_closed(frames: Iterable[Frame]) -> list[Frame]:
+    """The frames of one connection before the first that closes it. The trace reads its counters after the answer;
+    docker-proxy may close its connection later."""
+    return list(takewhile(lambda frame: not frame.is_last, frames))
+
+
+def directions(frames: Iterable[Frame]) -> tuple[int, int]:
+    """How many frames were received and sent."""
+    sent = [frame.is_sent for frame in frames]
+    return sent.count(False), sent.count(True)
+
+
 class Capture:
     """All frames on docker0 of the suite's private host."""
 
@@ -65,21 +88,22 @@ class Capture:
     def close(self) -> None:
         self._socket.close()
 
-    def frames(self) -> list[tuple[bool, str, str]]:
-        """Frames since the last call: whether each was sent, and both endpoints if it is TCP over IPv4."""
-        frames: list[tuple[bool, str, str]] = []
+    def frames(self) -> list[Frame]:
+        """Frames since the last call."""
+        frames: list[Frame] = []
         while True:
             try:
                 data, (_, protocol, kind, *_) = self._socket.recvfrom(2048)
             except BlockingIOError:
                 return frames
-            ends = ("", "")
+            ends, flags = ("", ""), 0
             if protocol == ETH_P_IP and data[9] == socket.IPPROTO_TCP:
                 length = (data[0] & 15) * 4
                 ports = struct.unpack_from("!HH", data, length)
                 addresses = (socket.inet_ntoa(data[12:16]), socket.inet_ntoa(data[16:20]))
                 ends = (f"{addresses[0]}:{ports[0]}", f"{addresses[1]}:{ports[1]}")
-            frames.append((kind == socket.PACKET_OUTGOING, *ends))
+                flags = data[length + 13]
+            frames.append(Frame(kind == socket.PACKET_OUTGOING, ends, is_last=bool(flags & (TCP_FIN | TCP_RST))))
 
 
 @pytest.fixture
@@ -134,13 +158,12 @@ async def test_traces_agree_with_the_tables_and_a_capture_on_docker0(
         assert dnat_packets(engine_host) - before == 2 * packets, path
         if packets:
             assert any(line.startswith("+1 packet: ") for line in hop(traced, HopKind.DNAT).evidence), traced
-        mine = [frame for frame in frames if traced.client_seen in frame[1:]]
+        mine = [frame for frame in frames if traced.client_seen in frame.ends]
         if "bridge" not in hops:
             assert mine == [], "the capture does not show it either"
             continue
         received, sent = counts(hop(traced, HopKind.BRIDGE))
-        of_mine = (sum(not frame[0] for frame in mine), sum(frame[0] for frame in mine))
-        of_all = (sum(not frame[0] for frame in frames), sum(frame[0] for frame in frames))
+        of_mine, of_all = directions(until_closed(mine)), directions(frames)
         assert of_mine[0] >= 2
         assert of_mine[1] >= 3
         # Counters include neighbour discovery: between the connection's packets and all packets.
