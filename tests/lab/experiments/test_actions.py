@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from dashboard.core.experiments.inspect_commands import COMMANDS
+from dashboard.core.experiments.journal import Attempt
 from dashboard.core.experiments.lifecycle import container_name
 from dashboard.core.paths.model import Path, PathKind
 from dashboard.lab.experiments import actions
@@ -30,12 +31,11 @@ async def output(lab_harness: LabHarness, identity: str, column: str, command: s
 async def test_every_path_answers_and_the_server_sees_the_client(lab_harness: LabHarness) -> None:
     identity = await lab_harness.running("host", "bridge", publish="18300:80")
 
-    async def all_answer() -> bool:
+    async def all_answer() -> tuple[Attempt, ...]:
         attempts = await try_paths(lab_harness.lab, identity)
-        return [attempt.status for attempt in attempts if attempt.url] == [200] * 15
+        return attempts if [attempt.status for attempt in attempts if attempt.url] == [200] * 15 else ()
 
-    await eventually(all_answer)
-    attempts = await try_paths(lab_harness.lab, identity)
+    attempts: tuple[Attempt, ...] = await eventually(all_answer)
     paths = {(attempt.path, attempt.server): attempt for attempt in attempts}
     assert paths["loopback", "host"].client_seen.startswith("127.0.0.1")
     assert "discarded" in paths["published-dnat", "host"].unavailable

@@ -116,18 +116,32 @@ def host_ports(columns: Iterable[Column]) -> set[int]:
     }
 
 
-async def answers(lab: LabHarness, driver: ExperimentDriver, asked: Iterable[tuple[str, str, int]]) -> list[bool]:
+async def answers(
+    lab: LabHarness, driver: ExperimentDriver, asked: Iterable[tuple[str, str, int]], expected: Iterable[bool]
+) -> list[bool]:
     """Whether requests from a column to an address and a port get a page; eight are sent at a time, because some wait
-    for an answer that does not come."""
+    for an answer that does not come. One that is expected to get a page is repeated: its program may still start."""
     limit = asyncio.Semaphore(8)
 
-    async def gets_page(client: str, address: str, port: int) -> bool:
+    async def gets_page(client: str, address: str, port: int, *, repeated: bool) -> bool:
         namespace = column_namespace(lab.lab, driver, client)
         assert namespace is not None
-        async with limit:
+
+        async def page() -> bool:
             return (await request(namespace, address, port)).status == 200
 
-    return await asyncio.gather(*(gets_page(*each) for each in asked))
+        async with limit:
+            if repeated:
+                with suppress(AssertionError):
+                    return bool(await eventually(page))
+            return await page()
+
+    sent = zip(asked, expected, strict=True)
+    return await asyncio.gather(*(gets_page(*each, repeated=repeated) for each, repeated in sent))
+
+
+def describe(path: Path) -> str:
+    return f"{path.kind} {path.target}"
 
 
 async def assert_only_offered_paths_answer(lab: LabHarness, driver: ExperimentDriver, facts: EngineFacts) -> None:
@@ -136,21 +150,22 @@ async def assert_only_offered_paths_answer(lab: LabHarness, driver: ExperimentDr
     rootless_podman = any(is_rootless_forwarder(listener.process) for listener in machine.listeners)
     reached = PathKind.PUBLISHED_ROOTLESS if rootless_podman else PathKind.BRIDGE_ADDRESS
     assert {reached, PathKind.INSIDE} <= {path.kind for path in paths}
-    answered = await answers(lab, driver, [(path.client, path.address, path.port) for path in paths])
-    # Paths from the neighbour are listed even if nothing leads to the program; rules decide about paths to a
+    # No gateway leads from the network of the macvlan container to the neighbour; rules decide about paths to a
     # container's address.
-    silent = {f"{path.kind} {path.target}" for path, answer in zip(paths, answered, strict=True) if not answer}
-    # No gateway leads from the network of the macvlan container to the neighbour.
     kinds = {PathKind.LAN_CONTAINER, PathKind.TO_LAN}
-    filtered = {f"{path.kind} {path.target}" for path in paths if path.kind in kinds}
-    dropped = {f"{path.kind} {path.target}" for path in paths if facts.firewalld and arrives_at_a_program(path)}
-    dropped -= filtered
-    assert silent - filtered == dropped | {f"{path.kind} {path.target}" for path in paths if not leads_to_program(path)}
+    filtered = {describe(path) for path in paths if path.kind in kinds}
+    dropped = {describe(path) for path in paths if facts.firewalld and arrives_at_a_program(path)} - filtered
+    # Paths from the neighbour are listed even if nothing leads to the program.
+    dropped |= {describe(path) for path in paths if not leads_to_program(path)}
+    asked_paths = [(path.client, path.address, path.port) for path in paths]
+    answered = await answers(lab, driver, asked_paths, [describe(path) not in filtered | dropped for path in paths])
+    silent = {describe(path) for path, answer in zip(paths, answered, strict=True) if not answer}
+    assert silent - filtered == dropped
     offered = {(path.address, path.port) for path in paths if path.client == MACHINE}
     # Of several ports for one program, the paths use the first.
     ports = {path.port for path in paths if path.fixed} | {18086} & host_ports(driver.view.columns)
     asked = [(address, port) for address in addresses_to_ask(machine) for port in ports]
-    pages = await answers(lab, driver, [(MACHINE, *each) for each in asked])
+    pages = await answers(lab, driver, [(MACHINE, *each) for each in asked], [each in offered for each in asked])
     answering = {each for each, page in zip(asked, pages, strict=True) if page}
     assert answering == offered & set(asked)
 
