@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -48,7 +49,8 @@ def test_a_lab_is_healthy_while_its_heartbeat_is_recent(tmp_path: Path) -> None:
     assert liveness.problem(tmp_path, "lab") == ""
     past = time.time() - deployment.HEALTHY_S - 5
     os.utime(tmp_path / "beat", (past, past))
-    assert liveness.problem(tmp_path, "lab") == "The lab's last heartbeat was 20 s ago."
+    # 20 s, or more on a machine that stalls meanwhile.
+    assert re.fullmatch(r"The lab's last heartbeat was 2\d s ago\.", liveness.problem(tmp_path, "lab"))
     liveness.note_heartbeat(tmp_path)
     assert liveness.problem(tmp_path, "lab") == ""
     liveness.remove_heartbeat(tmp_path)

@@ -25,6 +25,11 @@ CLIENTS = (MachineClient("lab2", NamespaceState(1)), MachineClient("other", Name
 @pytest.fixture(autouse=True)
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_line, "POLL_S", 0.05)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A web process that has not called for half a second carries nothing."""
     monkeypatch.setattr(client_line, "CARRIER_S", 0.5)
 
 
@@ -54,6 +59,7 @@ async def test_a_run_that_has_not_begun_is_waited_for() -> None:
     assert await waiting == RemoteCommand()
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_without_a_web_process_clients_have_a_reason_and_blocks_fail() -> None:
     line = ClientLines().open("run", ["lab2"])
     (client,) = await line.clients()
@@ -83,6 +89,7 @@ async def test_the_end_of_a_run_ends_the_call_of_the_web_process() -> None:
     assert (await waiting).is_over
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_one_web_process_carries_a_run_until_it_is_silent() -> None:
     lines = ClientLines()
     assert lines.carry("run", "first")

@@ -32,7 +32,7 @@ async def block() -> AsyncIterator[RemoteBlock]:
     """A block of round trips with an echo server on loopback."""
     server = await asyncio.start_server(_echo, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    yield RemoteBlock(Probe.TCP_RR, "127.0.0.1", port, 64, 0.05, 0.01, 1000, None, 1.0, "/", "", Conditions.ORDINARY)
+    yield RemoteBlock(Probe.TCP_RR, "127.0.0.1", port, 64, 0.05, 0.01, 1000, None, 20.0, "/", "", Conditions.ORDINARY)
     server.close()
 
 
@@ -55,9 +55,14 @@ def other_stack() -> Iterator[int]:
 
 def clients() -> list[int]:
     """The client processes that this process has started."""
-    children = psutil.Process().children()
-    running = (child for child in children if child.status() != psutil.STATUS_ZOMBIE)
-    return [child.pid for child in running if "dashboard.latency" in " ".join(child.cmdline())]
+    found = []
+    for child in psutil.Process().children():
+        try:
+            if child.status() != psutil.STATUS_ZOMBIE and "dashboard.latency" in " ".join(child.cmdline()):
+                found.append(child.pid)
+        except psutil.NoSuchProcess:
+            continue  # it has ended meanwhile
+    return found
 
 
 async def measure(

@@ -27,7 +27,7 @@ from dashboard.lab.machines.requests import (
     watch_clients,
 )
 from dashboard.netns.namespace import Namespace
-from dashboard.netns.request import Reply, request
+from dashboard.netns.request import OBSERVE_S, Reply, request
 from tests.core.builders import make_interface
 from tests.core.machine_scenes import scene_of
 from tests.support.lab_harness import LabHarness
@@ -65,7 +65,7 @@ async def test_the_client_that_a_program_sees_is_streamed(lab_harness: LabHarnes
     await eventually(lambda: any(one.port == 80 for one in driver.view.states["machine"].listeners))
 
     async def hold(_client: str) -> None:
-        await asyncio.wait([asyncio.get_running_loop().create_future()], timeout=0.15)
+        await asyncio.wait([line], timeout=OBSERVE_S / 2)
 
     async with aclosing(await watch_clients(lab_harness.lab, experiment, (("host", 80), ("gone", 80)))) as lines:
         line = asyncio.ensure_future(anext(lines))
