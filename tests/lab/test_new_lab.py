@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 from dashboard.core.experiments.lifecycle import Wanted, container_name
 from dashboard.core.experiments.messages import ArmStatus, Phase
 from dashboard.core.experiments.networks import network_name
 from dashboard.core.modes import OBSERVERS, Mode
 from dashboard.lab.context import LABEL, LABEL_EXPERIMENT
+from dashboard.lab.experiments.driver import ExperimentDriver
 from dashboard.netns.rule_traces import TABLE
 from dashboard.store import experiments as experiment_store
 from tests.support.lab_harness import LabHarness
@@ -22,10 +24,18 @@ def ids(host: PrivateEngine) -> dict[str, str]:
     return dict(line.split() for line in lines)
 
 
+def listens(run: ExperimentDriver, key: str) -> bool:
+    """Whether the program of an arm is observed at its port."""
+    return any(listener.port == 80 for listener in run.view.states[key].listeners)
+
+
 async def test_a_new_lab_adopts_what_runs(lab_harness: LabHarness, engine_host: PrivateEngine) -> None:
     shares = {"mode": "container", "target": "bridge", "command": "sleep 1000"}
     identity = await lab_harness.running("host", "bridge", "user-bridge", publish="18100:80", arms=[shares])
     run = await eventually(lambda: lab_harness.lab.driver_of(identity))
+    for key in ("host", "bridge", "user-bridge"):
+        # On a busy machine a program opens its port long after its container has started.
+        await eventually(partial(listens, run, key))
     await run.settled()
     before, states = ids(engine_host), (await lab_harness.view(identity)).states
     entries = len(await lab_harness.entries(identity))
