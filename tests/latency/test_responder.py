@@ -21,9 +21,6 @@ from dashboard.latency.responder import (
     swallow_stream,
 )
 
-#: How long a responder waits for the next datagram: long enough for a client that other programs keep from a core.
-QUIET_S = 1.0
-
 
 def with_pair(answer: Callable[[socket.socket], object], use: Callable[[socket.socket], None]) -> None:
     """Runs ``answer`` on the server's end of a connection, in a thread, and ``use`` on the client's end."""
@@ -89,15 +86,14 @@ def test_a_stream_is_read_and_counted() -> None:
 @pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
 def test_datagrams_of_the_right_size_are_answered_on_both_families(family: socket.AddressFamily) -> None:
     with open_listener("udp", 0) as listener, socket.socket(family, socket.SOCK_DGRAM) as mine:
-        thread = threading.Thread(target=_answer_until_quiet, args=(listener,))
-        listener.settimeout(QUIET_S)  # the loop has no end of its own
-        thread.start()
-        mine.settimeout(5)
+        thread = _start_answering(listener, 4)
+        mine.settimeout(20)
         mine.connect(("127.0.0.1" if family == socket.AF_INET else "::1", listener.getsockname()[1]))
         mine.send(bytes(3))
         for _ in range(4):
             mine.send(bytes(64))
             assert len(mine.recv(100)) == 64
+        mine.send(bytes(64))
         thread.join(20)
         assert not thread.is_alive()
 
@@ -105,27 +101,35 @@ def test_datagrams_of_the_right_size_are_answered_on_both_families(family: socke
 def test_another_client_is_answered_after_one_that_asked_twice_has_gone() -> None:
     with open_listener("udp", 0) as listener:
         where = ("127.0.0.1", listener.getsockname()[1])
-        listener.settimeout(QUIET_S)
         for _ in range(2):
-            thread = threading.Thread(target=_answer_until_quiet, args=(listener,))
-            thread.start()
+            thread = _start_answering(listener, 3)
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mine:
-                mine.settimeout(5)
+                mine.settimeout(20)
                 mine.connect(where)
                 for _ in range(3):
                     mine.send(bytes(64))
                     assert len(mine.recv(100)) == 64
+                mine.send(bytes(64))
             thread.join(20)
             assert not thread.is_alive()
 
 
-def _answer_until_quiet(listener: socket.socket) -> None:
-    socket.setdefaulttimeout(QUIET_S)  # the socket that is connected has no end of its own either
-    try:
+def _start_answering(listener: socket.socket, number: int) -> threading.Thread:
+    """Starts a thread that answers this number of datagrams. The next one ends it, since the loop has no end of its
+    own."""
+    left = iter(range(number))
+
+    def end_after_the_last() -> None:
+        if next(left, None) is None:
+            raise OSError("the next command")
+
+    def serve() -> None:
         with suppress(OSError):
-            answer_datagrams(listener, 64)
-    finally:
-        socket.setdefaulttimeout(None)
+            answer_datagrams(listener, 64, end_after_the_last)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    return thread
 
 
 def test_a_port_that_is_taken_is_an_error_that_leaves_no_socket() -> None:
