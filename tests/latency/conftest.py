@@ -120,7 +120,7 @@ class Lab:
             if on_block is not None:
                 on_block(block)
 
-        wanted = Options(**({"seconds": 0.5, "timeout_s": 0.3} | options))
+        wanted = Options(**({"seconds": 0.5, "timeout_s": 5.0} | options))
         return await run_measurement(series, self.namespaces, wanted, seed=1, on_block=keep)
 
     def of(self, key: str) -> list[Block]:

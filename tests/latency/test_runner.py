@@ -67,12 +67,17 @@ async def test_a_run_ends_when_the_interval_is_as_narrow_as_asked(lab: Lab) -> N
 
 
 async def test_under_load_a_stream_runs_beside_the_requests(lab: Lab) -> None:
-    before = _bytes_received(lab)
-    await lab.run(lab.series(Probe.TCP_RR), seconds=0.6, under_load=True, timeout_s=3)
+    for seconds in (0.6, 3.0):
+        lab.told.clear()
+        before = _bytes_received(lab)
+        await lab.run(lab.series(Probe.TCP_RR), seconds=seconds, under_load=True)
+        received = _bytes_received(lab) - before
+        if received > 10_000_000:
+            break  # on a busy machine the stream, whose processes have no priority, is slow
     assert all(one.n and not one.error for one in lab.told)
     requests = sum(one.n for one in lab.told) * 64
     assert requests
-    assert _bytes_received(lab) - before > 10_000_000 > requests
+    assert received > 10_000_000 > requests
 
 
 async def test_a_responder_that_cannot_take_the_stream_fails_the_block(
@@ -142,7 +147,7 @@ async def test_servers_that_misbehave_are_reported_in_sentences_and_other_series
     ]
     for seconds in (5.0, 15.0):
         lab.told.clear()
-        ended = await lab.run(*bad, lab.series(Probe.TCP_RR), seconds=seconds, rate=500.0)
+        ended = await lab.run(*bad, lab.series(Probe.TCP_RR), seconds=seconds, rate=500.0, timeout_s=0.3)
         if len(ended.refused) == len(bad):
             break  # on a busy machine a block takes longer
     assert ended.stopped is Stop.TIME
@@ -162,7 +167,9 @@ async def test_a_path_without_a_listener_is_abandoned(lab: Lab) -> None:
 
 
 async def test_a_filtered_port_is_given_up_after_its_time(lab: Lab) -> None:
-    ended = await lab.run(lab.series(Probe.HTTP, port=80, address="10.77.0.99"), seconds=3.0)
+    ended = await lab.run(
+        lab.series(Probe.HTTP, port=80, address="10.77.0.99"), seconds=20.0, rate=500.0, timeout_s=0.3
+    )
     assert ended.stopped is Stop.FAILED
     assert "10.77.0.99:80" in ended.reason
 
@@ -181,7 +188,12 @@ async def test_a_rate_that_a_path_cannot_sustain_is_reported(lab: Lab) -> None:
 
 
 async def test_a_server_that_closes_after_each_answer_is_noted(lab: Lab) -> None:
-    await lab.run(lab.series(Probe.HTTP, port=lab.rogue("once")))
+    port = lab.rogue("once")
+    for seconds in (0.5, 3.0, 12.0):
+        lab.told.clear()
+        await lab.run(lab.series(Probe.HTTP, port=port), seconds=seconds)
+        if any(one.n > 1 for one in lab.told):
+            break  # on a busy machine a block of the shortest run has one request
     assert {one.error for one in lab.told} == {""}
     assert all(one.reconnects == one.n for one in lab.told)
     several = [one for one in lab.told if one.n > 1]
@@ -195,7 +207,7 @@ async def test_a_container_that_stops_in_the_middle_leaves_the_rest_of_the_run(l
             lab.near.ip("link", "delete", "veth0")
 
     far, lo = lab.series(Probe.TCP_RR, "far"), lab.series(Probe.TCP_RR, "lo", address="127.0.0.1")
-    ended = await lab.run(far, lo, seconds=2.0, rate=500.0, on_block=cut)
+    ended = await lab.run(far, lo, seconds=3.0, rate=500.0, on_block=cut)
     assert ended.stopped is Stop.TIME
     assert "No route to 10.77.0.2" in ended.refused["far"]
     assert {one.error for one in lab.of("lo")} == {""}
@@ -211,9 +223,13 @@ async def test_a_helper_that_is_killed_costs_one_block(lab: Lab, name: str) -> N
             killed.extend(one.pid for one in helpers() if f"latency.{name}" in " ".join(one.cmdline()))
             os.kill(killed[0], signal.SIGKILL)
 
-    ended = await lab.run(
-        lab.series(Probe.TCP_RR), lab.series(Probe.TCP_RR, "b"), seconds=2.0, rate=500.0, on_block=kill
-    )
+    both = lab.series(Probe.TCP_RR), lab.series(Probe.TCP_RR, "b")
+    for seconds in (2.0, 8.0):
+        lab.told.clear()
+        killed.clear()
+        ended = await lab.run(*both, seconds=seconds, rate=500.0, on_block=kill)
+        if killed and not lab.told[-1].error:
+            break  # on a busy machine the time may be over before the processes have started again
     assert ended.stopped is Stop.TIME
     errors = [one.error for one in lab.told if one.error]
     assert errors == [f"The {name} process was killed by signal 9."]
