@@ -39,17 +39,20 @@ async def ends(lab_harness: LabHarness, run: str, deadline_s: float = 30.0) -> t
 
 
 async def test_a_run_with_a_twin_launches_measures_and_ends_it(lab_harness: LabHarness) -> None:
-    twin = await lab_harness.database.run(
-        experiment_store.create_experiment, responder_experiment(make_spec("host", "bridge"))
-    )
-    options = Options(seconds=3.0)
-    run = await lab_harness.database.run(measurement_store.create_run, twin, "t", [Probe.TCP_RR], options, 3, twin=True)
-    lab_harness.lab.wake()
-    assert (await ends(lab_harness, run))[0] == measurement_store.FINISHED
-    await lab_harness.reaches(twin, Phase.STOPPED)
-    found = await lab_harness.database.run(measurement_store.load_measurement, run)
-    assert found is not None
-    assert {one.path for one in found.series if one.n} >= {"loopback", "bridge-address", "published-proxy"}
+    database, expected = lab_harness.database, {"loopback", "bridge-address", "published-proxy"}
+    for seconds in (3.0, 12.0):
+        twin = await database.run(experiment_store.create_experiment, responder_experiment(make_spec("host", "bridge")))
+        options = Options(seconds=seconds)
+        run = await database.run(measurement_store.create_run, twin, "t", [Probe.TCP_RR], options, 3, twin=True)
+        lab_harness.lab.wake()
+        assert (await ends(lab_harness, run, 60.0))[0] == measurement_store.FINISHED
+        await lab_harness.reaches(twin, Phase.STOPPED)
+        found = await database.run(measurement_store.load_measurement, run)
+        assert found is not None
+        measured = {one.path for one in found.series if one.n}
+        if measured >= expected:
+            break  # on a busy machine three seconds may be over before each path has had its turn
+    assert measured >= expected
 
 
 async def test_the_headline_is_shown_on_the_experiment_that_the_twin_replaces(lab_harness: LabHarness) -> None:

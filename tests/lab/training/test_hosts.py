@@ -134,7 +134,11 @@ async def test_a_host_survives_its_server_and_its_engine_but_not_a_reset_or_idli
     again = await harness.reaches(1, HostStage.READY, "was restarted")
     assert again.host == first.host
     assert await names(harness, 1) == ["web"]
-    assert (await run(harness, 1, "curl -s http://localhost/")).output
+
+    async def serves() -> bool:
+        return bool((await run(harness, 1, "curl -s http://localhost/")).output)
+
+    await eventually(serves)  # its program has just been started
 
     await harness.reset(1)
     await eventually(lambda: harness.is_replaced(1, first.host), 60)

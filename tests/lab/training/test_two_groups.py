@@ -90,9 +90,9 @@ def stopped_with_host(group: str, identity: str) -> None:
     assert experiment.phase == "stopped"
     assert "private host" in head["notice"]
     assert head["stopped_at"] > experiment.created_at.timestamp()
-    (measurement,) = group_runs.measurements_of(group, 5)
-    assert measurement.state == "finished"
-    assert measurement.headline
+    measurements = group_runs.measurements_of(group, 5)
+    assert {measurement.state for measurement in measurements} == {"finished"}
+    assert all(measurement.headline for measurement in measurements)
     (claims,) = claim_runs.list_runs(5, group=group)
     assert (claims.state, claims.count.holds) == ("finished", 1)
 
@@ -100,21 +100,24 @@ def stopped_with_host(group: str, identity: str) -> None:
 async def measures_and_checks(harness: HostsHarness, experiment: str) -> None:
     """Measures the group's paths and runs a claim on its host."""
     database, group = harness.context.database, harness.group(1)
-    options = Options(seconds=3.0, rate=500.0)
-    run = await database.run(group_runs.measure, experiment, group, (Probe.TCP_RR,), options, None)
     claims = await database.run(group_runs.run_claims, ["host-shares-netns"], group, None)
-    harness.labs.wake()
+    for seconds in (3.0, 12.0):
+        options = Options(seconds=seconds, rate=500.0)
+        run = await database.run(group_runs.measure, experiment, group, (Probe.TCP_RR,), options, None)
+        harness.labs.wake()
 
-    async def done() -> Any:
-        found = await database.run(claim_runs.load_run, claims)
+        async def done(run: str = run) -> Any:
+            found = await database.run(claim_runs.load_run, claims)
+            measured = await database.run(measurement_store.load_measurement, run)
+            return found is not None and not found.live and measured is not None and measured.stopped is not None
+
+        await eventually(done, 60)
         measured = await database.run(measurement_store.load_measurement, run)
-        return found is not None and not found.live and measured is not None and measured.stopped is not None
-
-    await eventually(done, 40)
-    measured = await database.run(measurement_store.load_measurement, run)
-    assert measured is not None
-    paths = {one.path for one in measured.series if one.n}
-    assert {"loopback", "bridge-address"} <= paths
+        assert measured is not None
+        paths = {one.path for one in measured.series if one.n}
+        if paths >= {"loopback", "bridge-address"}:
+            break  # on a busy machine three seconds may be over before each path has had its turn
+    assert paths >= {"loopback", "bridge-address"}
     (outcome,) = await database.run(claim_runs.outcomes, claims)
     assert outcome.executed is not None
     assert str(outcome.executed.verdict) == "holds"
