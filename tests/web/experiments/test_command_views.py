@@ -12,6 +12,7 @@ from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import Phase
 from dashboard.models import Experiment
 from dashboard.store import experiments as experiment_store
+from dashboard.web.experiments import port_check
 from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import LabHarness
 from tests.support.records import load_record
@@ -21,6 +22,12 @@ from tests.web.asgi_client import Answer, Person, http
 pytestmark = pytest.mark.django_db(transaction=True)
 FORM = (("content-type", "application/x-www-form-urlencoded"),)
 LAUNCH = "image=nginx&port=80&publish=8080:80&mode=bridge"
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A launch waits for the lab's answer about ports, however busy the machine is."""
+    monkeypatch.setattr(port_check, "ANSWER_S", 60.0)
 
 
 async def publishing(lab_harness: LabHarness, engine: FakeEngine, title: str = "Other & co") -> str:
@@ -53,6 +60,7 @@ async def test_a_stop_leads_back_to_the_page_of_the_form(
     await lab_harness.reaches(identity, Phase.STOPPED)
 
 
+@pytest.mark.usefixtures("patient")
 async def test_run_again_names_the_experiment_that_holds_the_port_instead_of_failing(
     me: Person, lab_harness: LabHarness, engine: FakeEngine
 ) -> None:
@@ -88,6 +96,7 @@ async def test_a_restart_does_not_count_its_own_ports(me: Person, lab_harness: L
     assert await rounds(identity) == 2
 
 
+@pytest.mark.usefixtures("patient")
 async def test_a_new_launch_onto_a_held_port_comes_back_with_what_was_typed(
     me: Person, lab_harness: LabHarness, engine: FakeEngine
 ) -> None:
@@ -102,6 +111,7 @@ async def test_a_new_launch_onto_a_held_port_comes_back_with_what_was_typed(
     assert anyway["location"] != f"/experiments/{other}/"
 
 
+@pytest.mark.usefixtures("patient")
 async def test_stopping_the_holder_of_a_port_keeps_what_was_typed(
     me: Person, lab_harness: LabHarness, engine: FakeEngine
 ) -> None:

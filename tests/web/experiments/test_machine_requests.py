@@ -87,7 +87,7 @@ async def test_each_outcome_is_an_attempt(
         return outcome
 
     monkeypatch.setattr(service, "ask_on", ask_on)
-    end = asyncio.get_running_loop().time() + 5
+    end = asyncio.get_running_loop().time() + 20
     attempt = await _request(PATH, SeenClients(), end)
     assert (attempt.origin, attempt.key, attempt.url) == ("@lab2", "", "http://192.0.2.2:80/")
     assert (error in attempt.error) if error else (attempt.status, attempt.time_us) == (200, 500)
@@ -105,7 +105,7 @@ async def test_an_arm_on_another_machine_requests_by_address_and_by_name(monkeyp
 
     monkeypatch.setattr(service, "ask_on", ask_on)
     path = replace(PATH, kind=PathKind.FROM_MACHINE_OVERLAY, title="over the overlay network", host_name="overlay")
-    arm, end = OverlayArm("part2", "overlay-lab2", "overlay-lab2", {}), asyncio.get_running_loop().time() + 5
+    arm, end = OverlayArm("part2", "overlay-lab2", "overlay-lab2", {}), asyncio.get_running_loop().time() + 20
     plain = await _request(path, SeenClients(), end, arm)
     named = await _request(path, SeenClients(), end, arm, "overlay")
     assert calls == [

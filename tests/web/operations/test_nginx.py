@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.client import HTTPConnection
 from http.cookies import SimpleCookie
 from socket import create_connection
@@ -73,15 +73,23 @@ class Browser:
         kind = "application/x-www-form-urlencoded"
         return self.ask("POST", "/join/", urlencode(fields), Content_Type=kind, **headers)
 
-    def listen(self, path: str, origin: str, wanted: str) -> set[str]:
-        """The types of a websocket's messages up to the first of the ``wanted`` type.
+    def stop(self, experiment: str) -> None:
+        """Stops an experiment as the page's script does."""
+        headers = {"X_CSRFToken": self.cookies.get("__Host-csrftoken", "")}
+        assert self.ask("POST", f"/api/experiments/{experiment}/stop", **headers).status == 202
+
+    def listen(self, path: str, origin: str, wanted: str, after_first: Callable[[], None] | None = None) -> set[str]:
+        """The types of a websocket's messages up to the first of the ``wanted`` type. ``after_first`` is called after
+        the first message.
 
         The client is the asynchronous one: the synchronous one uses one TLS connection in two threads, which OpenSSL
         does not support. It never sent 3 of 450 requests, and nginx waited for them.
         """
-        return asyncio.run(self._listen(path, origin, wanted))
+        return asyncio.run(self._listen(path, origin, wanted, after_first))
 
-    async def _listen(self, path: str, origin: str, wanted: str) -> set[str]:
+    async def _listen(
+        self, path: str, origin: str, wanted: str, after_first: Callable[[], None] | None = None
+    ) -> set[str]:
         types: set[str] = set()
         async with connect(
             f"wss://{NAME}:{self._nginx.port}{path}",
@@ -94,6 +102,9 @@ class Browser:
             open_timeout=LONG_S,
         ) as socket:
             while wanted not in types:
+                if types and after_first is not None:
+                    await asyncio.to_thread(after_first)
+                    after_first = None
                 types.add(json.loads(await asyncio.wait_for(socket.recv(), LONG_S))["type"])
         return types
 
@@ -129,9 +140,12 @@ def test_a_comparison_is_launched_and_watched_through_the_proxy(server: tuple[Se
     assert browser.launch(Origin=f"https://{NAME}").status == 403, "so is another port of the same name"
     launched = browser.launch()
     assert launched.status == 201, launched.body
-    address = f"/ws/experiments/{json.loads(launched.body)['id']}/"
+    identity = json.loads(launched.body)["id"]
+    address = f"/ws/experiments/{identity}/"
 
-    assert "snapshot" in browser.listen(address, nginx.origin, wanted="patch")
+    # The launch may have ended before the websocket is open: then the stop makes the first patch.
+    types = browser.listen(address, nginx.origin, wanted="patch", after_first=lambda: browser.stop(identity))
+    assert "snapshot" in types
     for origin in (running.url, f"http://{NAME}:{nginx.port}", "https://evil.example"):
         with pytest.raises(InvalidStatus, match="403"):
             browser.listen(address, origin, wanted="patch")

@@ -188,7 +188,7 @@ async def test_a_call_ends_when_only_the_lab_loses_its_connection(
         assert lost is not None
         await lost.close()
         with pytest.raises(LabUnavailableError, match="was interrupted"):
-            await asyncio.wait_for(waiting, 10)
+            await asyncio.wait_for(waiting, 20)
         await eventually(lambda: not server._calls._calls)
     assert await remote.call(remote_call(experiment_calls.launch_options), "")
 

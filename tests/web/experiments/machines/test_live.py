@@ -202,7 +202,7 @@ async def test_a_wake_up_while_the_journals_are_read_is_not_lost(
     def folding(*args: Any) -> Any:
         found = fold(*args)
         observe(shown, "lab2")
-        asyncio.run_coroutine_threadsafe(wake(), loop).result(5)
+        asyncio.run_coroutine_threadsafe(wake(), loop).result(20)
         return found
 
     async def wake() -> None:

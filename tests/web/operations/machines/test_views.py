@@ -22,7 +22,8 @@ from dashboard.models import AuditEntry
 from dashboard.store import experiments as experiment_store
 from dashboard.store import machines
 from dashboard.store.operations import machine_roles
-from dashboard.web.operations.machines import presenters
+from dashboard.store.operations.database_clock import shared_clock
+from dashboard.web.operations.machines import join_view, presenters
 from dashboard.web.operations.machines.presenters import list_lines, stamp_of
 from dashboard.web.operations.remote_lab import RemoteLabs
 from dashboard.web.service import service
@@ -174,7 +175,11 @@ async def test_facts_that_the_database_cannot_store_are_a_bad_request(team: None
         assert (await http("POST", "/machines/join/", body=body)).status == 400
 
 
-async def test_wrong_tokens_are_audited_and_limited_and_name_no_machine(team: None) -> None:
+async def test_wrong_tokens_are_audited_and_limited_and_name_no_machine(
+    team: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = shared_clock()
+    monkeypatch.setattr(join_view, "shared_clock", lambda: now)  # no attempt is given back meanwhile
     await database_sync_to_async(machines.register)("lab2", {}, FACTS)
     body = b'{"token": "x", "name": "lab2", "facts": {}}'
     for _attempt in range(int(PER_CLIENT.burst)):
