@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import re
+import secrets
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ ROOT = Path(__file__).resolve().parents[2]
 LINK = re.compile(r"http://\S+/sign-in/\?token=\S+")
 #: The deadline for an operation that hangs. It is long because other tests use the cores.
 LONG_S = 60.0
+#: Below the ports that the kernel gives to programs that ask for any, and without those that Chromium refuses.
+PORTS = range(11_000, 30_000)
 #: Expected lines on stderr of a server that worked correctly: its last message, and requests that it refused.
 EXPECTED = re.compile(
     r"Stopped \d+ running experiments?\.|Netmodes has stopped\."
@@ -36,10 +39,13 @@ EXPECTED = re.compile(
 
 
 def free_port() -> int:
-    """A port of this machine that is free now."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    """A port of this machine that is free now, and that no connection of another program gets before it is used. The
+    tests' own random numbers are the same in each worker."""
+    while True:
+        port = secrets.choice(PORTS)
+        with socket.socket() as listener, suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
 
 
 class Server:
