@@ -69,6 +69,7 @@ def violations(page: Page, views: tuple[View, ...] = VIEWS) -> list[str]:
 
     axe is loaded over the browser's debugging protocol, which the page's content security policy does not restrict.
     """
+    page.wait_for_load_state("load")  # after a click on a link, the page may not be complete
     if not page.evaluate("() => 'axe' in window"):
         page.evaluate(f"() => {{ {source()} }}")
     if not EXTENT.is_whole:

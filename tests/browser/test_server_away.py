@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.server import Server
-from tests.browser.visitor import Show, Visitor
+from tests.browser.visitor import Show, Visitor, wait_for_script
 
 pytestmark = [pytest.mark.browser, pytest.mark.engine]
 AWAY = "The server does not answer; nothing was sent. Try again when it is back."
@@ -49,6 +49,7 @@ def test_a_button_of_an_experiment_keeps_the_page_and_works_once_the_server_is_b
 
 def test_the_launch_form_keeps_what_was_typed(tolerant: Visitor, server: Server) -> None:
     page = tolerant.open(server.url)
+    wait_for_script(page)  # a module that has not arrived yet could not be loaded
     page.get_by_text("More options").click()
     page.locator("[name=names]").fill("db.internal")
     server.kill()

@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 
 from tests.browser.server import Server
 from tests.browser.visitor import Show
+from tests.support.polling import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.engine]
 
@@ -28,8 +29,8 @@ def test_the_decisive_differences_are_above_the_fold(running: str, show: Show) -
     page = show(running).page
     answer = page.locator("#answer")
     expect(answer.locator("[data-rule=discarded]")).to_contain_text("The Engine discarded -p for host")
-    rules = answer.locator("ol > li").evaluate_all("items => items.map(item => item.dataset.rule)")
-    assert rules == RULES
+    rules = answer.locator("ol > li")
+    until(lambda: rules.evaluate_all("items => items.map(item => item.dataset.rule)") == RULES)
     expect(answer).to_contain_text("The same in every column:")
     box = answer.bounding_box()
     assert box is not None

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.comparison import ExperimentPage
 from tests.browser.server import Server
-from tests.browser.visitor import Visitor
+from tests.browser.visitor import Visitor, wait_for_script
 from tests.support.private_engine import PrivateEngine
 
 pytestmark = [pytest.mark.browser, pytest.mark.engine, pytest.mark.usefixtures("forgotten")]
@@ -17,6 +17,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.engine, pytest.mark.usefixtures("
 
 def _arm(page: Page, number: int, **fields: str) -> None:
     """Fills in the options of an arm."""
+    wait_for_script(page)  # else the browser sends the form when an arm is added
     for fold in page.locator("details.options").all():
         if fold.get_attribute("open") is None:
             fold.locator("summary").first.click()
@@ -132,12 +133,13 @@ def test_every_option_of_an_arm_reaches_docker_and_is_in_its_line(
     name = f"nm-{shown.identity}-bridge"
     assert f"--network container:{name}" in shown.command("container")
     # The page shows the options …
-    assert shown.text("identity/hostname/", "bridge") == "web"
-    assert shown.text("identity/netns/", "container") == shown.text("identity/netns/", "bridge")
-    assert "192.0.2.53" in shown.text("dns/resolver/nameservers", "bridge")
-    assert shown.text("sysctls/net.core.somaxconn/", "bridge") == "512"
-    assert "192.0.2.7" in shown.text("hosts/db/", "bridge")
+    expect(shown.cell("identity/hostname/", "bridge")).to_have_text("web")
+    expect(shown.cell("dns/resolver/nameservers", "bridge")).to_contain_text("192.0.2.53")
+    expect(shown.cell("sysctls/net.core.somaxconn/", "bridge")).to_have_text("512")
+    expect(shown.cell("hosts/db/", "bridge")).to_contain_text("192.0.2.7")
     expect(shown.cell("listeners/tcp :8125/", "bridge")).to_contain_text("nc")
+    expect(shown.cell("identity/netns/", "container").locator(".ns")).to_be_attached()
+    assert shown.text("identity/netns/", "container") == shown.text("identity/netns/", "bridge")
     # … and the container has them.
     assert engine_host.docker("exec", name, "sh", "-c", "echo $GREETING; id -u; hostname") == "two words\n1000\nweb"
     # The line can be typed: it makes the same container.

@@ -46,7 +46,7 @@ def test_a_launch_ends_with_the_cleanup_check(
     for column in ("host", "bridge"):
         expect(shown.head(column)).to_contain_text("running")
     assert _containers(engine_host, shown.identity) == [f"nm-{shown.identity}-{arm}" for arm in ("bridge", "host")]
-    assert int(shown.page.locator("[data-slot=total-counts]").inner_text().split()[0]) > 20
+    until(lambda: int(shown.page.locator("[data-slot=total-counts]").inner_text().split()[0]) > 20)
 
     shown.open_panel("try")
     shown.open_panel("inspect")

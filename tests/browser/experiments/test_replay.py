@@ -11,10 +11,17 @@ from tests.browser.axe import violations_of_another_state
 from tests.browser.comparison import ExperimentPage
 from tests.browser.server import Server
 from tests.browser.visitor import Show, Visit
+from tests.support.polling import until
 from tests.support.private_engine import PrivateEngine
 
 pytestmark = [pytest.mark.browser, pytest.mark.engine]
 LISTENER = "listeners/tcp :9005/"
+#: Keeps each word that the button Play shows.
+WATCH_PLAY = """() => {
+    const word = document.querySelector("[data-slot=play-word]");
+    window.words = [];
+    new MutationObserver(() => words.push(word.textContent)).observe(word, {childList: true, characterData: true});
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -84,8 +91,9 @@ def test_a_replay_plays_to_the_end_and_a_timeline_item_selects_its_entry(running
     slider = open_replay(page)
     page.keyboard.press("Home")
     expect(slider).to_have_value("0")
+    page.evaluate(WATCH_PLAY)
     page.keyboard.press(" ")
-    expect(page.get_by_role("button", name="Pause")).to_be_visible()
+    until(lambda: "Pause" in page.evaluate("words"))  # a short recording ends before the button can be read
     page.get_by_label("Speed").select_option("16")
     expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
     expect(slider).to_have_value(slider.get_attribute("max") or "")

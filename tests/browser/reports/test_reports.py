@@ -191,7 +191,7 @@ def test_the_exported_file_opens_and_replays_without_a_network(
     assert violations(shown) == []
     assert status(shown, "none") == "exited"
     shown.get_by_role("button", name="Replay").click()
-    expect(shown.locator("[data-replay]")).to_be_visible()
+    expect(shown.locator("[data-replay-range]")).to_be_focused()
     shown.keyboard.press("Home")
     expect(shown.locator("[data-row='identity/netns/']")).to_have_count(0)
     shown.keyboard.press("ArrowRight")

@@ -95,12 +95,14 @@ def test_a_hint_is_sent_once_although_enter_is_pressed_twice(visitor: Visitor, s
     page.route("**/steer/say/", lambda route: sent.append(route))  # noqa: PLW0108 - Playwright refuses a method
     field = page.locator("[data-region=say] [name=text]")
     field.fill("Look at the ports.")
-    field.press("Enter")
+    with page.expect_request("**/steer/say/"):
+        field.press("Enter")
     field.press("Enter")
     page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
     assert len(sent) == 1
     sent[0].continue_()
     expect(field).to_have_value("")
+    assert len(sent) == 1
     page.unroute("**/steer/say/")
     field.fill("Look at the names.")
     field.press("Enter")

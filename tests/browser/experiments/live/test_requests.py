@@ -54,7 +54,7 @@ def test_try_it_requests_every_path_and_shows_the_client_ip(
     for title, (address, client) in expected.items():
         assert found[title]["status"] == "200 OK", found[title]
         assert found[title]["curl"] == f"curl -i http://{address}/", title
-        assert found[title]["time"].endswith(("µs", "ms"))
+        assert found[title]["time"].endswith(("µs", "ms", " s"))  # seconds on a busy machine
         assert found[title]["failure"] == ""
         assert found[title]["client"].rsplit(":", 1)[0] == client, title
         assert f"from {client}." in found[title]["body"]
