@@ -93,7 +93,7 @@ async def test_a_bridge_container_lives_from_create_to_remove(
         assert await asyncio.to_thread(engine_host.on_machine, "cat", path)
     # Before its entry point has become nginx, process 1 ignores the stop signal and would be killed.
     await eventually(lambda: engine_host.try_docker("exec", "one", "wget", "-qO-", "http://127.0.0.1").stdout)
-    await engine.stop_container(created.id)
+    await engine.stop_container(created.id, grace_s=20)
     stopped = await engine.inspect_container(created.id)
     assert (stopped.status, stopped.exit_code, stopped.published) == ("exited", 0, ())
     await engine.remove_container(created.id)

@@ -143,7 +143,7 @@ async def test_nftables_has_no_overlay(new: tuple[DockerEngine, FakeEngine]) -> 
 # Engines that cannot be used, or hardly.
 
 
-async def problem_of(folder: Path, respond: Respond, timeout_s: float = 2.0) -> str:
+async def problem_of(folder: Path, respond: Respond, timeout_s: float = 20.0) -> str:
     """The detail of the doctor's check of this engine, which must be one sentence with its remedy."""
     with fake_engine(folder, respond) as fake:
         engine = DockerEngine(fake.endpoint, timeout_s=timeout_s)

@@ -12,10 +12,10 @@ from dashboard.engine.protocol import EngineError
 from dashboard.engine.streamed_answer import StreamedAnswer
 from dashboard.engine.transports.unix import UnixAdapter
 from tests.engine.fake_engine import fake_engine, http
-from tests.support.polling import until
+from tests.support.polling import DEADLINE_S, until
 
 
-def open_answer(endpoint: str, timeout_s: float = 5) -> tuple[requests.Session, StreamedAnswer]:
+def open_answer(endpoint: str, timeout_s: float = DEADLINE_S) -> tuple[requests.Session, StreamedAnswer]:
     session = requests.Session()
     session.mount("http+docker://", UnixAdapter(endpoint.removeprefix("unix://"), timeout_s, 2))
     response = session.get("http+docker://localhost/", stream=True, timeout=timeout_s)
@@ -50,7 +50,8 @@ def test_a_broken_connection_is_translated(tmp_path: Path) -> None:
 def test_a_read_without_end_is_woken_from_another_thread(tmp_path: Path) -> None:
     silent = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     with fake_engine(tmp_path, lambda _m, _p: silent) as fake:
-        session, answer = open_answer(fake.endpoint, timeout_s=0.5)
+        session, answer = open_answer(fake.endpoint)
+        answer.wait_at_most(0.5)
         answer.wait_at_most(None)
         ended = threading.Event()
 

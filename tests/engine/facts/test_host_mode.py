@@ -114,7 +114,7 @@ def test_a_service_on_the_machines_loopback_is_reached_from_host_mode_and_not_fr
     same = run("--network", "host", "nginx", "sleep", "60")
     other = run("nginx", "sleep", "60")
     fetch = ("wget", "-qO-", "-T", "2")
-    assert "<!doctype html>" in inside(engine_host, same, *fetch, "http://127.0.0.1:8099/")
+    assert "<!doctype html>" in inside(engine_host, same, "wget", "-qO-", "http://127.0.0.1:8099/")
     for address in ("127.0.0.1", "172.17.0.1", MACHINE_ADDRESS):
         assert engine_host.try_docker("exec", other, *fetch, f"http://{address}:8099/").returncode != 0
 

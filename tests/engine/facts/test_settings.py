@@ -170,7 +170,7 @@ def test_a_macvlan_container_reaches_its_lan_and_not_its_own_machine(
     engine_host.docker("network", "create", "-d", "macvlan", *lan, "on-lan")
     one = engine_host.docker("run", "-d", "--network", "on-lan", "--ip", "192.0.2.50", "nginx", "sleep", "60")
     try:
-        assert engine_host.try_docker("exec", one, "ping", "-c1", "-W2", "192.0.2.1").returncode == 0
+        assert engine_host.try_docker("exec", one, "ping", "-c1", "-W20", "192.0.2.1").returncode == 0
         assert engine_host.try_docker("exec", one, "ping", "-c1", "-W1", MACHINE_ADDRESS).returncode != 0
     finally:
         engine_host.docker("rm", "-f", one)
@@ -184,4 +184,4 @@ def test_the_machine_and_a_bridge_container_reach_each_other(engine_host: Privat
     # RootlessKit's namespace has another address.
     found = re.search(r" src (\S+)", engine_host.on_machine("ip", "-4", "route", "get", "192.0.2.1"))
     assert found
-    assert inside(engine_host, one, "ping", "-c1", "-W2", found[1])
+    assert inside(engine_host, one, "ping", "-c1", "-W20", found[1])

@@ -17,7 +17,7 @@ from dashboard.engine.hosts.neighbour import neighbour_path
 from dashboard.engine.lab_image import LabImageUnavailableError
 from dashboard.netns.namespace import Namespace
 from dashboard.netns.request import request
-from tests.support.polling import eventually
+from tests.support.polling import DEADLINE_S, eventually
 from tests.support.private_engine import CACHE, PrivateEngine, private_engine
 from tests.support.workers import outside
 
@@ -88,9 +88,9 @@ async def test_ufw_blocks_host_mode_and_not_a_published_port(host: PrivateEngine
     host.docker("run", "-d", "-p", "18340:80", "nginx")
     host.docker("run", "-d", "--network", "host", "-e", "NETMODES_PORT=18341", "nginx")
 
-    async def status(port: int) -> int | None:
+    async def status(port: int, timeout_s: float = 1.0) -> int | None:
         with Namespace.of_path_inside(host.pid, neighbour_path(host.endpoint)) as namespace:
-            return (await request(namespace, "192.0.2.2", port, timeout_s=1.0)).status
+            return (await request(namespace, "192.0.2.2", port, timeout_s=timeout_s)).status
 
     async def both_answer() -> bool:
         return [await status(port) for port in (18340, 18341)] == [200, 200]
@@ -99,7 +99,7 @@ async def test_ufw_blocks_host_mode_and_not_a_published_port(host: PrivateEngine
     for arguments in (("deny", "18340/tcp"), ("deny", "18341/tcp"), ("--force", "enable")):
         await asyncio.to_thread(run, *arguments)
     assert "18341/tcp" in await asyncio.to_thread(run, "status")
-    assert await status(18340) == 200
+    assert await status(18340, DEADLINE_S) == 200
     assert await status(18341) is None
     counted = host.in_network("iptables-save", "-c").splitlines()
     rules = [line for line in counted if "-A ufw-user-input -p tcp" in line]

@@ -15,7 +15,7 @@ from dashboard.engine.hosts.neighbour import NEIGHBOUR_ADDRESSES, neighbour_path
 from dashboard.engine.hosts.private_host import MACHINE_ADDRESS, PrivateHost
 from dashboard.netns.namespace import Namespace
 from dashboard.netns.request import request
-from tests.support.polling import eventually, until
+from tests.support.polling import DEADLINE_S, eventually, until
 from tests.support.private_engine import PrivateEngine, load_lab_image
 
 
@@ -62,7 +62,7 @@ def test_the_neighbour_is_a_machine_on_the_same_lan(host: PrivateHost, neighbour
     assert neighbour.inode not in {host.netns, Path("/proc/self/ns/net").stat().st_ino}
     addresses = inside(neighbour, "ip", "-o", "address", "show", "dev", "eth0")
     assert all(f" {address}/" in addresses for address in NEIGHBOUR_ADDRESSES)
-    refused = asyncio.run(request(neighbour, MACHINE_ADDRESS, 9))
+    refused = asyncio.run(request(neighbour, MACHINE_ADDRESS, 9, timeout_s=DEADLINE_S))
     assert "refused" in (refused.error or "")
     machine = PrivateEngine(host, host.folder.parent.parent)
     link = machine.on_machine("ip", "-o", "link", "show", "eth0").partition("link/ether ")[2].split()[0]
@@ -79,7 +79,7 @@ def test_the_neighbour_reaches_host_mode_and_what_is_published(host: PrivateHost
     machine.docker("run", "-d", "-p", "127.0.0.1:8081:80", "nginx")
 
     async def status(port: int, address: str = MACHINE_ADDRESS) -> int | None:
-        return (await request(neighbour, address, port, timeout_s=1)).status
+        return (await request(neighbour, address, port, timeout_s=DEADLINE_S)).status
 
     async def statuses() -> list[int | None]:
         for port in (80, 8080):

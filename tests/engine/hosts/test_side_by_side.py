@@ -46,7 +46,7 @@ LOOKS = {
     "abstract sockets": ("cat /proc/net/unix", f"@{MARK}"),
     "ports": ("ss -Htln", ":7391"),
     "a connection": (
-        "python3 -c 'import socket; socket.create_connection((\"192.0.2.2\", 7391), 2)' 2> /dev/null; echo status $?",
+        "python3 -c 'import socket; socket.create_connection((\"192.0.2.2\", 7391), 20)' 2> /dev/null; echo status $?",
         "status 0",
     ),
 }

@@ -18,7 +18,7 @@ from dashboard.engine.hosts.registry import LanPlace, PrivateHost
 from dashboard.engine.lans.lan import Lan, create_lan, list_lans, start_lan_again, stop_hosts
 from dashboard.netns.namespace import Namespace
 from dashboard.netns.request import request
-from tests.support.polling import eventually
+from tests.support.polling import DEADLINE_S, eventually
 from tests.support.private_engine import PrivateEngine, load_lab_image
 
 OFFICE = LanPlace("office")
@@ -52,7 +52,7 @@ def test_hosts_and_neighbours_are_on_one_link(lan: Lan, data_dir: Path) -> None:
         assert f"inet {address}/24" in shown
         assert "mtu 1400" in shown
     link = one.on_machine("ip", "-o", "link", "show", "eth0").partition("link/ether ")[2].split()[0]
-    two.try_on_machine("curl", "-s", "-m1", "http://192.0.2.2:9/")
+    two.try_on_machine("curl", "-s", "-m20", "http://192.0.2.2:9/")
     assert link in two.on_machine("ip", "neigh", "show", "192.0.2.2")
     assert len({netns for netns, _addresses in lan.neighbours}) == 2
     # Both hosts name the same neighbour.
@@ -83,7 +83,7 @@ def test_a_container_reaches_the_published_port_of_one_on_another_host(lan: Lan,
     async def from_neighbour() -> str | None:
         host = lan.hosts[1]
         with Namespace.of_path_inside(host.pid, neighbour_path(host.endpoint)) as namespace:
-            return (await request(namespace, "192.0.2.3", 8080)).body_start
+            return (await request(namespace, "192.0.2.3", 8080, timeout_s=DEADLINE_S)).body_start
 
     assert "from 192.0.2.10." in (asyncio.run(from_neighbour()) or "")
 
@@ -96,7 +96,7 @@ def test_the_lan_lasts_as_long_as_one_of_its_hosts(data_dir: Path) -> None:
 
     async def reached() -> str:
         with Namespace.of_path_inside(second.pid, neighbour_path(second.endpoint)) as namespace:
-            return (await request(namespace, "192.0.2.3", 9)).error or ""
+            return (await request(namespace, "192.0.2.3", 9, timeout_s=DEADLINE_S)).error or ""
 
     asyncio.run(stop_hosts([first]))
     assert "refused" in asyncio.run(reached()), "the second host still answers its neighbour"
@@ -126,7 +126,8 @@ def test_the_hosts_of_a_lan_that_have_ended_keep_their_files_and_start_again_on_
         for seen_from, other in (lan.hosts, lan.hosts[::-1]):
             with Namespace.of_path_inside(seen_from.pid, neighbour_path(seen_from.endpoint)) as namespace:
                 for address in other.lan.addresses:
-                    assert "refused" in ((await request(namespace, address, 9)).error or "")
+                    reply = await request(namespace, address, 9, timeout_s=DEADLINE_S)
+                    assert "refused" in (reply.error or "")
 
     try:
         # As when the machine is restarted: nothing is left but files.

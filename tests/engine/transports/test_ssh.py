@@ -14,6 +14,7 @@ from dashboard.engine.connection_errors import SshError, causes
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.protocol import EngineUnreachable
 from dashboard.engine.transports.ssh import SshAdapter, ssh_command
+from tests.support.polling import DEADLINE_S
 
 ANSWER = r"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -25,8 +26,8 @@ def session() -> Iterator[requests.Session]:
 
 
 def get(session: requests.Session, script: str, *arguments: str) -> str:
-    session.mount("http+docker://", SshAdapter(["/bin/sh", "-c", script, "ssh", *arguments], 5))
-    return session.get("http+docker://localhost/version", timeout=5).text
+    session.mount("http+docker://", SshAdapter(["/bin/sh", "-c", script, "ssh", *arguments], DEADLINE_S))
+    return session.get("http+docker://localhost/version", timeout=DEADLINE_S).text
 
 
 @pytest.mark.parametrize(
@@ -81,7 +82,7 @@ def test_a_connection_is_kept_and_used_again(session: requests.Session, tmp_path
     script = rf"""echo started >> {tmp_path}/log
     while read -r line; do [ "$line" != "$(printf '\r')" ] || printf '{ANSWER}'; done"""
     assert get(session, script) == "ok"
-    assert session.get("http+docker://localhost/info", timeout=5).text == "ok"
+    assert session.get("http+docker://localhost/info", timeout=DEADLINE_S).text == "ok"
     assert (tmp_path / "log").read_text() == "started\n"
 
 

@@ -15,6 +15,7 @@ import requests
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.protocol import EngineUnreachable
 from dashboard.engine.transports.tls import TlsAdapter
+from tests.support.polling import DEADLINE_S
 
 
 class Answer(http.server.BaseHTTPRequestHandler):
@@ -57,7 +58,7 @@ def port(certificate: Path) -> Iterator[int]:
 def get(url: str, *, verify: bool | str) -> str:
     with requests.Session() as session:
         session.mount("https://", TlsAdapter())
-        return session.get(url, verify=verify, timeout=5).text
+        return session.get(url, verify=verify, timeout=DEADLINE_S).text
 
 
 def test_certificates_are_checked_but_not_strictly() -> None:

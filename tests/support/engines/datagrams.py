@@ -14,6 +14,8 @@ from dashboard.latency.responder import open_listener
 from dashboard.netns.namespace import Namespace
 
 Endpoint = tuple[str, int]
+#: How often endpoints are asked at least: during the time that is given, this process may hardly run.
+MIN_ATTEMPTS = 20
 
 
 @contextmanager
@@ -49,8 +51,9 @@ def answering(client: Namespace, asked: Iterable[Endpoint], within_s: float = 3.
         with suppress(OSError):
             opened.connect((address, port))
     found: set[Endpoint] = set()
-    deadline = time.monotonic() + within_s
-    while time.monotonic() < deadline and len(found) < len(sockets):
+    deadline, attempts = time.monotonic() + within_s, 0
+    while (time.monotonic() < deadline or attempts < MIN_ATTEMPTS) and len(found) < len(sockets):
+        attempts += 1
         for opened, endpoint in sockets.items():
             if endpoint not in found:
                 with suppress(OSError):
