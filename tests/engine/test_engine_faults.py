@@ -57,6 +57,19 @@ async def watching(engine: DockerEngine) -> AsyncIterator[list[EngineEvent]]:
         await engine.close()
 
 
+async def suspend(host: PrivateHost) -> None:
+    """Stops the engine. Returns when all its threads have stopped: until then one of them may still answer."""
+    os.kill(host.pid, signal.SIGSTOP)
+
+    def is_suspended() -> bool:
+        with suppress(FileNotFoundError, ProcessLookupError):  # a thread has ended meanwhile
+            files = Path(f"/proc/{host.pid}/task").glob("*/stat")
+            return {file.read_text().rpartition(")")[2].split()[0] for file in files} == {"T"}
+        return False
+
+    await eventually(is_suspended)
+
+
 def notices(events: list[EngineEvent]) -> list[str]:
     return [event.action for event in events if event.kind == "stream"]
 
@@ -70,8 +83,8 @@ async def test_a_hung_engine_is_noticed_by_every_call_within_its_deadline(host: 
         return False
 
     await eventually(answers)
-    os.kill(host.pid, signal.SIGSTOP)
     try:
+        await suspend(host)
         for call in (
             engine.info(),
             engine.create_container("one", {"Image": "nginx"}),
@@ -117,9 +130,11 @@ async def test_a_hung_engine_sends_its_events_when_it_goes_on(host: PrivateHost)
     maker = DockerEngine(host.endpoint)
     async with watching(DockerEngine(host.endpoint)) as seen:
         await eventually(lambda: notices(seen) == ["connected"])
-        os.kill(host.pid, signal.SIGSTOP)
-        making = asyncio.create_task(maker.create_network("late", "bridge", {}, {}))
-        os.kill(host.pid, signal.SIGCONT)
+        try:
+            await suspend(host)
+            making = asyncio.create_task(maker.create_network("late", "bridge", {}, {}))
+        finally:
+            os.kill(host.pid, signal.SIGCONT)
         network = await making
         await eventually(lambda: any(event.id == network for event in seen))
         assert notices(seen) == ["connected"]
@@ -127,7 +142,7 @@ async def test_a_hung_engine_sends_its_events_when_it_goes_on(host: PrivateHost)
 
 
 async def test_calls_succeed_again_when_a_removed_socket_is_back(host: PrivateHost) -> None:
-    engine = DockerEngine(host.endpoint, timeout_s=2)
+    engine = DockerEngine(host.endpoint)
     socket = Path(host.socket)
     await asyncio.to_thread(socket.rename, socket.with_suffix(".away"))
     with pytest.raises(EngineUnreachable, match=r"No Docker Engine answers at .*docker\.sock"):

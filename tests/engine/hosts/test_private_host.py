@@ -138,7 +138,7 @@ def test_nothing_remains_of_a_stopped_host_whatever_ran_on_it(data_dir: Path) ->
     machine.docker("run", "-d", "-p", "80:80", "nginx")
     machine.docker("run", "-d", "--network", "own", "nginx")
     machine.docker("run", "-d", "--network", "host", "nginx", "sh", "-c", "trap '' TERM; while :; do sleep 1; done")
-    assert len(container_processes(host.name)) >= 5
+    until(lambda: len(container_processes(host.name)) >= 5)
     assert cgroup_folders(host.name)
     asyncio.run(private_host.stop(host))
     assert remains(host) == []
@@ -239,7 +239,13 @@ def test_a_failed_start_gives_the_reason_and_leaves_nothing(data_dir: Path) -> N
     assert cgroup_folders("netmodes-broken") == []
 
 
-def test_a_cancelled_start_leaves_nothing(data_dir: Path) -> None:
+def test_a_cancelled_start_leaves_nothing(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def never(_socket: str) -> bool:
+        return False
+
+    # Otherwise the start could end before its processes are seen.
+    monkeypatch.setattr(private_host, "_answers", never)
+
     async def cancel() -> None:
         starting = asyncio.create_task(private_host.start(data_dir, "cancelled"))
         await eventually(lambda: engine_processes("netmodes-cancelled"))

@@ -16,6 +16,7 @@ from dashboard.core.training.capacity import HostLimits
 from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.cleanup import cgroup_folders
 from dashboard.engine.hosts.limits import processes
+from tests.support.polling import eventually
 from tests.support.private_engine import PrivateEngine, load_lab_image
 
 LIMITS = HostLimits(512, 512, 1.0)
@@ -48,7 +49,8 @@ async def main(folder: Path) -> dict[str, object]:
         return {
             "version": machine.docker("info", "--format", "{{.CgroupVersion}}"),
             "parent": machine.refusal("run", "--rm", "--cgroup-parent", "/other", "nginx", "true"),
-            "places": _places(host.name),
+            # A container that has started becomes sleep some moments later.
+            "places": await eventually(lambda: len(places := _places(host.name)) == 2 and places),
         }
     finally:
         await private_host.stop(host)
