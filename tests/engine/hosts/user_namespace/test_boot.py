@@ -72,13 +72,14 @@ def test_the_host_name_and_the_network_of_the_machine_stay(tmp_path: Path) -> No
 
 
 def writable_files(pid: int) -> set[str]:
-    """The regular files, folders and block devices that a process has open for writing, with their file systems."""
+    """The regular files, folders and block devices that a process has open for writing, with their file systems. It may
+    end meanwhile; the kernel then refuses to read its links."""
     found = set()
-    for fd in Path(f"/proc/{pid}/fd").iterdir():
+    for fd in Path(f"/proc/{pid}/fd").glob("*"):
         try:
             info, file = fd.stat(), fd.readlink()
             flags = Path(f"/proc/{pid}/fdinfo/{fd.name}").read_text().partition("flags:")[2].split()[0]
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
             continue
         if int(flags, 8) & os.O_ACCMODE and (stat.S_ISREG(info.st_mode) or stat.S_ISBLK(info.st_mode)):
             found.add(f"{file} on {os.major(info.st_dev)}:{os.minor(info.st_dev)}")
