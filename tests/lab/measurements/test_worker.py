@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -36,6 +37,13 @@ async def ends(lab_harness: LabHarness, run: str, deadline_s: float = 30.0) -> t
 
     found: tuple[str, str] = await eventually(ended, deadline_s)
     return found
+
+
+def create_cancelled(experiment: str, probes: list[Probe], *, twin: bool = False) -> str:
+    """The id of a new run that is cancelled before any pass of the lab can see it."""
+    run = measurement_store.create_run(experiment, "t", probes, Options(seconds=1.0), 3, twin=twin)
+    assert measurement_store.want_cancelled(run)
+    return run
 
 
 async def test_a_run_with_a_twin_launches_measures_and_ends_it(lab_harness: LabHarness) -> None:
@@ -100,11 +108,14 @@ async def test_a_run_of_an_experiment_that_does_not_run_is_given_up_with_a_sente
 
 
 async def test_a_run_whose_experiment_was_removed_before_it_started_has_a_reason(lab_harness: LabHarness) -> None:
-    experiment = await lab_harness.database.run(experiment_store.create_experiment, make_spec("none"))
-    run = await lab_harness.database.run(
-        measurement_store.create_run, experiment, "t", [Probe.HTTP], Options(seconds=1.0), 3
-    )
-    await lab_harness.database.run(experiment_store.delete, experiment)
+    def create_and_remove() -> str:
+        """In one call, between whose parts no pass of the lab can launch the experiment."""
+        experiment = experiment_store.create_experiment(make_spec("none"))
+        run = measurement_store.create_run(experiment, "t", [Probe.HTTP], Options(seconds=1.0), 3)
+        experiment_store.delete(experiment)
+        return run
+
+    run = await lab_harness.database.run(create_and_remove)
     lab_harness.lab.wake()
     assert await ends(lab_harness, run) == (
         measurement_store.FAILED,
@@ -114,10 +125,7 @@ async def test_a_run_whose_experiment_was_removed_before_it_started_has_a_reason
 
 async def test_a_run_that_is_cancelled_before_it_starts_has_a_reason(lab_harness: LabHarness) -> None:
     experiment = await lab_harness.running("none")
-    run = await lab_harness.database.run(
-        measurement_store.create_run, experiment, "t", [Probe.HTTP], Options(seconds=1.0), 3
-    )
-    assert await lab_harness.database.run(measurement_store.want_cancelled, run)
+    run = await lab_harness.database.run(create_cancelled, experiment, [Probe.HTTP])
     lab_harness.lab.wake()
     assert (await ends(lab_harness, run))[0] == measurement_store.CANCELLED
     await lab_harness.stop(experiment)
@@ -196,11 +204,12 @@ async def test_the_end_of_a_run_is_stored_once_the_database_answers_again(
     monkeypatch.setattr(measurement_worker, "measure_paths", measure)
     twin = await fake_lab.running("host")
     monkeypatch.setattr(store, function, locked)
-    run = await fake_lab.database.run(
-        measurement_store.create_run, twin, "t", [Probe.TCP_RR], Options(seconds=1.0), 3, twin=True
-    )
-    if not starts:
-        await fake_lab.database.run(measurement_store.want_cancelled, run)
+    if starts:
+        run = await fake_lab.database.run(
+            measurement_store.create_run, twin, "t", [Probe.TCP_RR], Options(seconds=1.0), 3, twin=True
+        )
+    else:
+        run = await fake_lab.database.run(partial(create_cancelled, twin, [Probe.TCP_RR], twin=True))
     fake_lab.lab.wake()
     expected = (
         (measurement_store.FAILED, "The measurement failed: server closed the connection.")
