@@ -44,6 +44,7 @@ async def test_a_new_lab_adopts_what_runs(lab_harness: LabHarness, engine_host: 
     run = lab_harness.driver(identity)
     await eventually(lambda: set(run.observer.keys) == set(states))
     await lab_harness.reaches(identity, Phase.RUNNING)
+    await run.settled()  # with the entries, which are written in batches
     assert ids(engine_host) == before
     view = await lab_harness.view(identity)
     assert {one.status for one in view.columns} == {ArmStatus.RUNNING}

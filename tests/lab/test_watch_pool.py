@@ -33,6 +33,7 @@ class Seen(list[KernelView]):
 
 
 def open_files() -> int:
+    """The number of open descriptors. Threads of earlier tests may open and close theirs meanwhile."""
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
@@ -106,7 +107,7 @@ async def test_the_last_unsubscription_closes_the_watch(pool: WatchPool, netns: 
     await pool.unsubscribe("one", inode)
     assert pool.namespace(inode) is None
     assert pool.view(inode) is None
-    assert open_files() <= before
+    await eventually(lambda: open_files() <= before)
 
 
 async def test_a_process_that_has_ended_is_an_error_and_leaves_nothing_open(pool: WatchPool) -> None:
@@ -115,7 +116,7 @@ async def test_a_process_that_has_ended_is_an_error_and_leaves_nothing_open(pool
     before = open_files()
     with pytest.raises(NamespaceGone):
         await pool.subscribe("one", gone.pid, Seen(), nobody)
-    assert open_files() <= before  # threads of an earlier test may close theirs meanwhile
+    await eventually(lambda: open_files() <= before)
 
 
 async def test_a_namespace_without_processes_is_watched_on(pool: WatchPool, netns: Netns) -> None:
@@ -157,7 +158,7 @@ async def test_a_subscription_that_is_cancelled_while_rules_are_read_leaves_noth
     await asyncio.wait([subscribing])
     assert subscribing.cancelled()
     assert pool.namespace(inode_of(netns)) is None
-    assert open_files() <= before
+    await eventually(lambda: open_files() <= before)
 
 
 async def test_rules_whose_reading_was_cancelled_are_read_for_the_next_subscriber(
