@@ -31,8 +31,8 @@ log = logging.getLogger(__name__)
 #: The label of everything that a button created, in addition to the installation's label.
 LABEL_WORKSHOP = "dev.netmodes.workshop"
 MAX_OUTPUT_BYTES = 20_000
-WAIT_S = 3.0
-POLL_S = 0.02
+#: How long a button waits for a program to listen, which may never happen, and for the removal of ``--rm``; the pause.
+WAIT_S, REMOVAL_S, POLL_S = 3.0, 15.0, 0.02
 NO_LAN = (
     "This command requires a private host, which has its own LAN and firewall. Start Netmodes on one: see “Where it "
     "runs” in the documentation of workshops."
@@ -280,7 +280,7 @@ async def _stop(host: WorkshopHost, name: str) -> None:
     facts = await host.engine.inspect_container(name)
     await host.engine.stop_container(facts.id)
     loop = asyncio.get_running_loop()
-    end = loop.time() + WAIT_S
+    end = loop.time() + REMOVAL_S
     while facts.auto_remove and loop.time() < end:
         try:
             await host.engine.inspect_container(facts.id)
