@@ -17,7 +17,7 @@ from dashboard.netns.namespace import namespace_file
 from tests.support import engine_api
 from tests.support.polling import until
 from tests.support.private_engine import PrivateEngine, private_engine, share_lab_image
-from tests.team.machine import HEALED_S, Machine, row, token
+from tests.team.machine import HEALED_S, Machine, hosts, row, token
 
 #: The addresses of the machine of the installation and of lab2 on the network between them.
 SERVER_ADDRESS, LAB2_ADDRESS = "10.231.7.1", "10.231.7.2"
@@ -33,8 +33,8 @@ def deployment(engine_host: PrivateEngine) -> Iterator[TeamDeployment]:
 
 @pytest.fixture(scope="package")
 def webs(deployment: TeamDeployment, engine_host: PrivateEngine) -> Iterator[list[Server]]:
-    """Signed-in clients of the web processes, which share a session. At the end no experiment is left, and none of
-    their containers and networks on the suite's engine: a lab that ends does not complete a removal."""
+    """Signed-in clients of the web processes, which share a session. At the end no experiment and no private host of a
+    group is left, and no container or network on the suite's engine: a lab that ends does not complete a removal."""
     first = Server(deployment.webs[0].host, {})
     first.sign_in(deployment.webs[0].link)
     servers = [first, *(Server(web.host, dict(first.cookies)) for web in deployment.webs[1:])]
@@ -44,6 +44,7 @@ def webs(deployment: TeamDeployment, engine_host: PrivateEngine) -> Iterator[lis
     until(lambda: json.loads(first.ask("GET", "/api/experiments").data) == [], HEALED_S)
     for objects in (engine_api.containers, engine_api.networks):
         until(lambda objects=objects: not objects(engine_host.endpoint, name="nm-"), HEALED_S)  # type: ignore[misc]
+    until(lambda: not hosts(deployment), HEALED_S)
     for server in servers:
         server.close()
 
@@ -85,5 +86,5 @@ def _network(first: PrivateEngine, second: PrivateEngine) -> Iterator[None]:
 
 def _ip(*arguments: str, netns: str = "") -> None:
     enter = ["nsenter", f"--net={netns}", "--"] if netns else []
-    done = subprocess.run([*enter, "ip", *arguments], capture_output=True, text=True, timeout=10, check=False)
+    done = subprocess.run([*enter, "ip", *arguments], capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 0, done.stderr

@@ -11,8 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 from dashboard.bench.operations.postgres_nats import Service
-from dashboard.bench.operations.team_deployment import INHERITED
+from dashboard.bench.operations.team_deployment import INHERITED, TeamDeployment
 from dashboard.bench.processes import BASE, with_death_signal
 from dashboard.bench.server import Server
 from dashboard.core.operations.deployment import LAB_READY
@@ -87,6 +89,12 @@ def head(server: Server, identity: str) -> dict[str, Any]:
     """The head of an experiment's snapshot."""
     found: dict[str, Any] = snapshot(server, identity)["experiment"]
     return found
+
+
+def hosts(deployment: TeamDeployment) -> list[Any]:
+    """The private hosts of groups that have not ended."""
+    with psycopg.connect(deployment.postgres.url) as database:
+        return database.execute("SELECT host FROM dashboard_grouphost WHERE host <> ''").fetchall()
 
 
 def containers(server: Server, identity: str) -> list[str]:

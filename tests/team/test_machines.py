@@ -10,7 +10,6 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
@@ -22,7 +21,7 @@ from dashboard.bench.processes import BASE, with_death_signal
 from dashboard.bench.server import Server
 from dashboard.bench.training.deliveries import Instructor
 from dashboard.bench.websocket_clients import Client
-from tests.team.machine import ABSENT_S, HEALED_S, SEEN_S, Machine, containers, head, row, token, within
+from tests.team.machine import ABSENT_S, HEALED_S, SEEN_S, Machine, containers, head, hosts, row, token, within
 
 #: A deadline for the start of private hosts while other tests start some, too.
 HOST_S = 60.0
@@ -217,10 +216,10 @@ async def test_a_class_works_on_hosts_of_the_machine(
                     assert (await person.ask("POST", f"{step}/check/", {}))[0] == 200
                 await asyncio.to_thread(select.select, [], [], [], 0.3)
         with psycopg.connect(deployment.postgres.url) as database:
-            hosts = database.execute(
+            found = database.execute(
                 "SELECT machine_id, state FROM dashboard_grouphost WHERE session_id = %s", [session]
             ).fetchall()
-        assert hosts == [("lab2", "ready")] * 2
+        assert found == [("lab2", "ready")] * 2
         url = f"ws://{webs[1].host}/ws/sessions/{session}/terminal/?cols=80&rows=24"
         headers = people[0].headers()
         async with connect(url, origin=f"http://{webs[1].host}", additional_headers=headers, proxy=None) as window:  # type: ignore[arg-type]
@@ -236,7 +235,7 @@ async def test_a_class_works_on_hosts_of_the_machine(
         if instructor is not None:
             await asyncio.to_thread(instructor.steer, "close")
         deployment.lab.start()  # in this thread: the process ends with the thread that started it
-    await asyncio.to_thread(within, HEALED_S, lambda: not _hosts(deployment))
+    await asyncio.to_thread(within, HEALED_S, lambda: not hosts(deployment))
 
 
 def _passed(deployment: TeamDeployment) -> int:
@@ -244,9 +243,3 @@ def _passed(deployment: TeamDeployment) -> int:
     with psycopg.connect(deployment.postgres.url) as database:
         found = database.execute("SELECT count(*) FROM dashboard_workshopstep WHERE passed_at > 0").fetchone()
     return found[0] if found else 0
-
-
-def _hosts(deployment: TeamDeployment) -> list[Any]:
-    """Hosts of groups that have not ended."""
-    with psycopg.connect(deployment.postgres.url) as database:
-        return database.execute("SELECT host FROM dashboard_grouphost WHERE host <> ''").fetchall()
