@@ -7,6 +7,7 @@ import shlex
 from playwright.sync_api import Locator, Page, expect
 
 from dashboard.core.workshops.model import Step
+from tests.browser.visitor import wait_for_script
 from tests.support.private_engine import PrivateEngine
 
 #: Steps whose automatic checks hold from the start: only the button Check completes them.
@@ -34,11 +35,11 @@ class StepPage:
         return self.page.locator("table.findings tbody tr").all_inner_texts()
 
     def predict(self, choice: str) -> None:
-        """Chooses an answer by its text."""
+        """Chooses an answer by its text. Before the scripts run, the browser would load the page for each form."""
+        wait_for_script(self.page)
         self.page.get_by_role("radio", name=choice, exact=True).check()
         self.page.get_by_role("button", name="Submit prediction").click()
         expect(self.page.get_by_text(f"Your prediction: {choice}")).to_be_visible()
-        self.page.wait_for_load_state("load")  # before the scripts run, the browser loads the page with the commands
 
     def open_commands(self) -> int:
         """Opens folded commands; returns the number of buttons."""

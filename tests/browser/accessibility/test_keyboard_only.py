@@ -15,7 +15,7 @@ from tests.browser.comparison import ExperimentPage
 from tests.browser.keyboard import act, focus_is_kept, walk_to
 from tests.browser.server import Server
 from tests.browser.session_pages import Console, ParticipantPage
-from tests.browser.visitor import Visit
+from tests.browser.visitor import Visit, wait_for_script
 from tests.browser.workshop import HELD_FROM_THE_START, Shell, StepPage
 from tests.browser.workshops.test_workshop import EXPECTED, HOST
 from tests.support.private_engine import PrivateEngine
@@ -105,6 +105,7 @@ def walk_step(page: Page, expected: Step) -> None:
     """Predicts, runs every command, checks, and goes on."""
     step = StepPage(page)
     assert step.slug == expected.slug
+    wait_for_script(page)  # a page that the browser loads after a form has the focus nowhere
     if expected.slug in EXPECTED:
         choose(page, expected.slug)
     if page.locator("details.folded").count():
