@@ -96,7 +96,7 @@ async def test_a_command_that_arrives_before_the_work_begins_ends_it(name: str) 
             child.send(**command)
             child.send(do="rest")
             os.kill(child.pid, signal.SIGCONT)
-            assert [await child.receive(5.0) for _ in range(2)] == [{}, {}]
+            assert [await child.receive(20.0) for _ in range(2)] == [{}, {}]
             assert await child.ask(do="rest") == {}
     finally:
         await child.end()

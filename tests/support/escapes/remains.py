@@ -11,6 +11,7 @@ from dashboard.engine.hosts.cleanup import MARKER, cgroup_folders, start_ticks
 from dashboard.engine.hosts.limits import processes
 from dashboard.engine.hosts.private_host import RUN, PrivateHost
 from dashboard.engine.hosts.shell import HostShell, open_shell
+from tests.support.polling import until
 from tests.support.screens import Screen
 
 #: What a participant leaves behind: containers that do not end, a terminal's background, namespaces, links, mounts.
@@ -38,10 +39,9 @@ def leave_everything(host: PrivateHost) -> tuple[HostShell, set[str]]:
         screen.type(line + "\r")
     screen.type(LEFT)
     screen.sees("all-42\r\n", 60)
-    running = processes(host.name)
-    assert len(running) > 10
-    namespaces = namespaces_of(running)
-    assert len(namespaces) > 8
+    # A container runs before its shell has started the others, and a sleep ends each second.
+    until(lambda: len(processes(host.name)) > 10)
+    namespaces: set[str] = until(lambda: len(found := namespaces_of(processes(host.name))) > 8 and found)
     return screen.shell, namespaces
 
 
