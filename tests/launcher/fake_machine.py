@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from socketserver import UnixStreamServer
@@ -211,6 +211,14 @@ class Machine:
     def forget(self) -> None:
         """Clears the log."""
         self._log.unlink(missing_ok=True)
+
+    def is_used(self) -> bool:
+        """Whether a program of this machine still runs, which may write to its folder."""
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):  # it has ended meanwhile
+                if os.fsencode(self.folder) in (process / "cmdline").read_bytes():
+                    return True
+        return False
 
     def commands(self) -> list[list[str]]:
         """The pid, the data folder and NETMODES_NO_INSTALL of each command that ran."""
