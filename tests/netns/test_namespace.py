@@ -18,7 +18,7 @@ import pytest
 from dashboard.netns.namespace import Namespace, NamespaceGone, in_own_thread, in_thread, pinned_pid
 from dashboard.netns.namespace_ids import namespaces
 from tests.netns.namespaces import Netns
-from tests.support.polling import eventually, others_run, until
+from tests.support.polling import DEADLINE_S, eventually, others_run, until
 
 
 def _inode_here() -> int:
@@ -51,7 +51,7 @@ async def test_a_result_of_a_cancelled_call_is_discarded() -> None:
 
     def slow() -> int:
         begun.set()
-        go_on.wait(5)
+        go_on.wait(DEADLINE_S)
         return 7
 
     task = asyncio.ensure_future(in_own_thread(slow, discard=given_back.append))
@@ -68,13 +68,14 @@ async def test_a_result_that_is_there_when_the_caller_is_cancelled_is_discarded(
     given_back: list[int] = []
 
     def quick() -> int:
-        go_on.wait(5)
+        go_on.wait(DEADLINE_S)
         loop.call_soon_threadsafe(lambda: loop.call_soon(task.cancel))  # after the result, before the caller takes it
         return 7
 
+    before = threading.enumerate()
     task = asyncio.ensure_future(in_own_thread(quick, discard=given_back.append))
     await others_run()
-    (thread,) = (one for one in threading.enumerate() if one.name == "netns visit")
+    (thread,) = (one for one in threading.enumerate() if one.name == "netns visit" and one not in before)
     go_on.set()
     thread.join(20)
     with pytest.raises(asyncio.CancelledError):
@@ -88,7 +89,7 @@ def test_a_result_after_the_loop_is_closed_is_discarded() -> None:
 
     def slow() -> int:
         begun.set()
-        go_on.wait(5)
+        go_on.wait(DEADLINE_S)
         return 7
 
     async def start() -> None:

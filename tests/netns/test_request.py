@@ -7,15 +7,19 @@ import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 import pytest
 
 from dashboard.netns import request as request_module
 from dashboard.netns.namespace import Namespace
-from dashboard.netns.request import Reply, _Exchange, request
+from dashboard.netns.request import Reply, _Exchange
 from tests.netns.namespaces import Netns
-from tests.support.polling import others_run
+from tests.support.polling import DEADLINE_S, eventually, others_run
 from tests.support.private_engine import PrivateEngine
+
+#: With a timeout that no stall of the machine exceeds.
+request = partial(request_module.request, timeout_s=DEADLINE_S)
 
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 OK = b"HTTP/1.1 200 OK\r\nServer: fake\r\nContent-Length: 5\r\n\r\nhello"
@@ -278,6 +282,11 @@ async def test_docker_s_paths_show_the_client_that_nginx_saw(
         gateway = engine_host.inspect(identity, "{{.NetworkSettings.Networks.bridge.Gateway}}")
         with Namespace.of_pid(engine_host.pid) as machine, Namespace.of_pid(pid) as inside:
             paths = {"direct": (inner, 80), "proxy": ("127.0.0.1", 8093), "dnat": (gateway, 8093)}
+
+            async def serves() -> bool:
+                return (await request(machine, inner, 80)).status == 200
+
+            await eventually(serves)
             replies = {
                 path: await request(machine, address, port, server=inside) for path, (address, port) in paths.items()
             }

@@ -13,7 +13,14 @@ from dashboard.netns.namespace import Namespace
 from dashboard.netns.request import request
 from dashboard.netns.rule_traces import TABLE, TraceUnavailableError, decode_step, remove_left_table, trace_rules
 from tests.netns.namespaces import Netns
-from tests.support.polling import others_run
+from tests.support.polling import DEADLINE_S, others_run
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine nft(8) is slow, and traces wait longer for their turn."""
+    for name in ("TIMEOUT_S", "LOCK_S"):
+        monkeypatch.setattr(rule_traces, name, DEADLINE_S)
 
 
 async def traced(namespace: Namespace, port: int) -> tuple[RuleStep, ...]:

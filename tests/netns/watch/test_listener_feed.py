@@ -207,7 +207,7 @@ async def test_a_slow_search_does_not_hold_a_socket_back_for_long(
     go_on = threading.Event()
 
     def search(inodes: Iterable[int], _candidates: object) -> dict[int, Owner | None]:
-        go_on.wait(5)
+        go_on.wait(DEADLINE_S)
         return {inode: Owner(7, "late", None, 1) for inode in inodes}
 
     monkeypatch.setattr(listener_feed, "search_owners", search)
