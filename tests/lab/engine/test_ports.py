@@ -13,7 +13,7 @@ from dashboard.lab.engine import ports
 from dashboard.lab.engine.ports import port_holders
 from dashboard.netns.namespace import namespace_file
 from tests.support.lab_harness import LabHarness
-from tests.support.polling import eventually
+from tests.support.polling import DEADLINE_S, eventually
 from tests.support.private_engine import PrivateEngine
 from tests.support.specs import HOST_WITHOUT_ROOT, OPEN_PORT
 
@@ -68,6 +68,7 @@ async def test_a_socket_of_an_unknown_process_is_read_again_because_it_may_be_en
     socket = Listener(Protocol.TCP, Family.INET, "0.0.0.0", OPEN_PORT)
     readings = [(socket,), (socket,), ()]
     monkeypatch.setattr(ports, "_listeners", lambda *_: readings.pop(0))
+    monkeypatch.setattr(ports, "ENDING_S", DEADLINE_S)
     assert await port_holders(lab_harness.lab, HOST) == ()
     monkeypatch.setattr(ports, "_listeners", lambda *_: (socket,))
     monkeypatch.setattr(ports, "ENDING_S", 0.0)
