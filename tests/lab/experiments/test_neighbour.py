@@ -58,12 +58,14 @@ async def tried(
     lab_harness: LabHarness, identity: str, *answering: tuple[str, str]
 ) -> Mapping[tuple[str, str], Attempt]:
     """The attempts by (path, server), once the services answer on all paths but those from the LAN, and on the paths
-    ``answering``: a request from the LAN has a timeout of a second, which a busy machine exceeds."""
+    ``answering``, and each client was found. On a busy machine the timeout of a second for requests from the LAN may
+    be too short, and a server may have two new clients."""
 
     async def all_serve() -> Mapping[tuple[str, str], Attempt]:
         attempts = by_path(await try_paths(lab_harness.lab, identity))
         needed = [key for key, one in attempts.items() if one.url and not key[0].startswith("lan")]
-        return attempts if all(attempts[key].status for key in (*needed, *answering)) else {}
+        tried = [attempts[key] for key in (*needed, *answering)]
+        return attempts if all(one.status and one.client_seen for one in tried) else {}
 
     found: Mapping[tuple[str, str], Attempt] = await eventually(all_serve)
     return found

@@ -84,7 +84,8 @@ async def test_the_other_host_and_a_container_there_request_the_service(lab: Lab
 
     async def answered() -> dict[tuple[str, str], str]:
         attempts = await try_paths(lab.lab, identity)
-        ready = all(one.status == 200 for one in attempts if one.origin in {OTHER_HOST, OTHER_CONTAINER} and one.url)
+        sent = [one for one in attempts if one.origin in {OTHER_HOST, OTHER_CONTAINER} and one.url]
+        ready = all(one.status == 200 and one.client_seen for one in sent)
         found = {(one.path, one.server): one for one in reversed(attempts)}
         return {key: one.client_seen or one.unavailable for key, one in found.items()} if ready else {}
 
