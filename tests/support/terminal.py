@@ -13,13 +13,15 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import psutil
 import pytest
 from django.core.management import load_command_class
 
@@ -54,6 +56,16 @@ def run_here(capsys: pytest.CaptureFixture[str], command: str, *arguments: str) 
         code = int(end.code or 0)
     printed = capsys.readouterr()
     return Done(code, printed.out, printed.err)
+
+
+@contextmanager
+def held_port() -> Iterator[int]:
+    """A free port of 127.0.0.1 that no other program can choose until the block ends. A server that sets SO_REUSEADDR
+    can listen on it meanwhile: this socket is bound and does not listen."""
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind(("127.0.0.1", 0))
+        yield int(holder.getsockname()[1])
 
 
 class CommandServer:
@@ -186,11 +198,9 @@ class Terminal:
 
     def serve(self) -> Site:
         """Starts ``up`` on a free port; returns its site, not yet signed in."""
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        running = self.start("up", "--port", str(port))
-        until(lambda: LINK.search(running.out) or running.process.poll() is not None, LONG_S)
+        with held_port() as port:
+            running = self.start("up", "--port", str(port))
+            until(lambda: LINK.search(running.out) or running.process.poll() is not None, LONG_S)
         found = LINK.search(running.out)
         assert found, running.err
         return Site(running, found[1])
@@ -279,3 +289,11 @@ def ignored_signals(status: str) -> set[int]:
     assert found, status
     mask = int(found[1], 16)
     return {number + 1 for number in range(mask.bit_length()) if mask >> number & 1}
+
+
+def has_ended(process: psutil.Process) -> bool:
+    """Whether a process has ended. It may still be a zombie."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:  # its parent has waited for it between the two readings
+        return True

@@ -16,18 +16,17 @@ from typing import Any
 import psutil
 import pytest
 
+from dashboard.bench.server import page_processes
 from dashboard.management.commands.up import Command
 from dashboard.management.pages import sandbox
-from dashboard.management.pages.starter import WEB
 from tests.support.polling import until
 from tests.support.private_engine import PrivateEngine
-from tests.support.terminal import LONG_S, Site, Terminal
+from tests.support.terminal import LONG_S, Site, Terminal, has_ended
 
 
 def pages_of(site: Site) -> psutil.Process:
     """The process that serves pages, which the lab has started."""
-    children = psutil.Process(site.running.process.pid).children(recursive=True)
-    return next(child for child in children if child.name() == WEB)
+    return psutil.Process(next(page_processes(site.running.process.pid)))
 
 
 #: What a process beside the web process can do, as JSON. Arguments: pid of the lab, socket of the engine, data folder.
@@ -193,7 +192,7 @@ def test_the_web_process_ends_with_its_lab(terminal: Terminal, number: signal.Si
     site.running.process.send_signal(number)
     code = site.running.process.wait(LONG_S)
     assert code == (0 if number == signal.SIGTERM else -number)
-    until(lambda: not pages.is_running() or pages.status() == psutil.STATUS_ZOMBIE, LONG_S)
+    until(lambda: has_ended(pages), LONG_S)
 
 
 def test_a_machine_that_does_not_allow_the_sandbox_is_reported(

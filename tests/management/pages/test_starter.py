@@ -14,6 +14,7 @@ import pytest
 from dashboard import configuration
 from dashboard.management.pages.starter import close_descriptors
 from tests.support.polling import until
+from tests.support.terminal import has_ended
 
 pytestmark = pytest.mark.engine  # needs root
 
@@ -75,10 +76,6 @@ def execute(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def variables() -> dict[str, str]:
     return os.environ | {"PYTHONPATH": str(configuration.BASE)}
-
-
-def has_ended(process: psutil.Process) -> bool:
-    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
 def test_each_process_is_the_first_of_a_namespace_and_has_what_was_passed_to_it() -> None:
