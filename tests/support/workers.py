@@ -317,3 +317,10 @@ def allow_time_to_clean_up() -> None:
 def ignore_interrupts() -> None:
     """Makes a worker ignore a second Ctrl-C, which would interrupt the removal of engines and servers."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def mounts(folder: Path) -> list[str]:
+    """The lines of mountinfo (proc_pid_mountinfo(5)) without mounts in folders of other tests than that with
+    ``folder``: workers share the machine's mounts, and another one may mount or unmount something at any moment."""
+    lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    return [line for line in lines if "/pytest-of-" not in line or str(folder) in line]

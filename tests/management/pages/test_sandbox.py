@@ -15,6 +15,7 @@ import pytest
 
 from dashboard import configuration
 from dashboard.management.pages import sandbox
+from tests.support.workers import mounts
 
 UID = 65530
 pytestmark = pytest.mark.engine  # needs root
@@ -220,8 +221,8 @@ def test_mounts_are_read_with_their_attributes() -> None:
 @pytest.mark.parametrize(
     ("without", "refusal"), [("", ""), ("sys_admin", "[Errno 1] Operation not permitted"), ("setuid", "not permitted")]
 )
-def test_a_trial_shows_whether_a_machine_can_confine_a_process(without: str, refusal: str) -> None:
-    before = Path("/proc/self/mountinfo").read_text()
+def test_a_trial_shows_whether_a_machine_can_confine_a_process(tmp_path: Path, without: str, refusal: str) -> None:
+    before = mounts(tmp_path)
     program = "from dashboard.management.pages.sandbox import find_refusal, WebUser\n"
     program += f"print(find_refusal(WebUser({UID}, {UID})))"
     fewer = ["setpriv", f"--bounding-set=-{without}", f"--inh-caps=-{without}", "--"] if without else []
@@ -229,13 +230,13 @@ def test_a_trial_shows_whether_a_machine_can_confine_a_process(without: str, ref
     assert done.stderr == ""
     assert refusal in done.stdout
     assert bool(done.stdout.strip()) == bool(refusal)
-    assert Path("/proc/self/mountinfo").read_text() == before
+    assert mounts(tmp_path) == before
 
 
 def test_no_mount_or_file_remains_on_the_machine(tmp_path: Path) -> None:
-    before = Path("/proc/self/mountinfo").read_text()
+    before = mounts(tmp_path)
     assert run(tmp_path).returncode == 0
-    assert Path("/proc/self/mountinfo").read_text() == before
+    assert mounts(tmp_path) == before
     assert sorted(path.name for path in (tmp_path / "data").iterdir()) == ["netmodes.db", "secret.key"]
 
 
