@@ -185,7 +185,9 @@ def test_keep_leaves_containers_that_reap_removes(terminal: Terminal, engine_hos
 
 @pytest.mark.parametrize("keep", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_ctrl_c_during_a_run_leaves_nothing(terminal: Terminal, engine_host: PrivateEngine, keep: bool) -> None:
-    running = terminal.start("compare", *["bridge"] * 3, "user-bridge", *(["--keep"] if keep else []))
+    # No program listens on this port: the command waits for that, and does not end before the signal.
+    options = ("--port", "81", *(["--keep"] if keep else []))
+    running = terminal.start("compare", *["bridge"] * 3, "user-bridge", *options)
     until(lambda: names(engine_host) or running.process.poll() is not None, LONG_S)
     done = running.interrupt()
     assert done.code == 130, done.err

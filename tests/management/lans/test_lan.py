@@ -15,7 +15,7 @@ from dashboard.engine.hosts.cleanup import kill_everything
 from dashboard.engine.hosts.registry import LanPlace, PrivateHost
 from dashboard.engine.lans.lan import Lan, netem_refusal
 from dashboard.management.commands import lan as command
-from tests.support.polling import eventually
+from tests.support.polling import DEADLINE_S, eventually
 from tests.support.private_engine import share_lab_image
 from tests.support.terminal import Terminal, run_here
 
@@ -98,7 +98,7 @@ async def test_a_removal_that_waits_for_another_command_can_be_interrupted(
         removing = asyncio.create_task(command.Command()._remove({"names": ["office"], "all": False}))
         await eventually(lambda: bool(attempts))
         removing.cancel()
-        ended, _ = await asyncio.wait([removing], timeout=5.0)
+        ended, _ = await asyncio.wait([removing], timeout=DEADLINE_S)
     assert ended == {removing}
     assert removing.cancelled()
     assert stopped == []

@@ -165,7 +165,7 @@ def test_a_join_waits_for_no_table_while_it_holds_another(team: str) -> None:
         attempts = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LOCK%'"
         with psycopg.connect(team, autocommit=True) as watch:
             until(lambda: watch.execute(attempts).fetchone()[0] or not thread.is_alive(), 10)  # type: ignore[index]
-        lab.execute("SET LOCAL lock_timeout = '2s'")
+        lab.execute("SET LOCAL lock_timeout = '10s'")
         lab.execute("UPDATE dashboard_experiment SET title = 'x' WHERE id = %s", [experiment])
     thread.join(20)
     assert len(results) == 1
