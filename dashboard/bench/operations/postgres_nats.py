@@ -153,9 +153,14 @@ class Postgres(Service):
     """A running PostgreSQL server with an empty database ``netmodes``. It listens on 127.0.0.1 and on ``address``."""
 
     def __init__(self, folder: Path, address: str = LOOPBACK) -> None:
-        port = str(free_port())
         data = folder / "postgres"
         make_folder(data)
+        initdb = ["initdb", "-D", str(data), "-U", "netmodes", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"]
+        _run_as_nobody(*initdb, "--no-sync")
+        # Machines that have joined need their passwords.
+        trusted = "".join(f"host all netmodes {one}/32 trust\n" for one in {LOOPBACK: None, address: None})
+        (data / "pg_hba.conf").write_text(f"{trusted}host all all all scram-sha-256\n")
+        port = str(free_port())  # chosen as late as possible: another program could get it before the server listens
         listen = ",".join({LOOPBACK: None, address: None})
         settings = {"listen_addresses": listen, "port": port, "unix_socket_directories": "", **FAST}
         flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
@@ -168,11 +173,6 @@ class Postgres(Service):
             stop_signal=signal.SIGINT,  # without waiting for clients (pg_ctl(1), ``fast``)
         )
         self._port, self._address = port, address
-        initdb = ["initdb", "-D", str(data), "-U", "netmodes", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"]
-        _run_as_nobody(*initdb, "--no-sync")
-        # Machines that have joined need their passwords.
-        trusted = "".join(f"host all netmodes {one}/32 trust\n" for one in {LOOPBACK: None, address: None})
-        (data / "pg_hba.conf").write_text(f"{trusted}host all all all scram-sha-256\n")
         self.start()
         self.url = self.create_database("netmodes")
 
