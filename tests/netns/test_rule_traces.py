@@ -13,7 +13,7 @@ from dashboard.netns.namespace import Namespace
 from dashboard.netns.request import request
 from dashboard.netns.rule_traces import TABLE, TraceUnavailableError, decode_step, remove_left_table, trace_rules
 from tests.netns.namespaces import Netns
-from tests.support.polling import DEADLINE_S, others_run
+from tests.support.polling import DEADLINE_S, eventually, others_run
 
 
 @pytest.fixture(autouse=True)
@@ -24,9 +24,17 @@ def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def traced(namespace: Namespace, port: int) -> tuple[RuleStep, ...]:
+    """The steps up to the verdict on the packet: on a busy machine another thread of the kernel handles it later."""
+    steps: list[RuleStep] = []
     async with trace_rules(namespace, "127.0.0.1", port) as trace:
         await request(namespace, "127.0.0.1", port, timeout_s=0.05)
-        return trace.read()
+
+        def has_verdict() -> bool:
+            steps.extend(trace.read())
+            return bool(steps) and steps[-1].verdict in {"accept", "drop"}
+
+        await eventually(has_verdict)
+    return tuple(steps)
 
 
 async def test_the_rules_of_iptables_that_a_packet_meets_are_listed_with_their_verdicts(
