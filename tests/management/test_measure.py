@@ -22,7 +22,7 @@ def test_the_output_is_one_document_and_the_report_that_it_names_has_every_block
     terminal: Terminal, engine_host: PrivateEngine
 ) -> None:
     saved = ("--save", "--title", "Cost")
-    done = terminal.run("measure", "host", "bridge", "--seconds", "2", "--seed", "5", *saved, "--json")
+    done = terminal.run("measure", "host", "bridge", "--seconds", "4", "--seed", "5", *saved, "--json")
     assert done.code == 0, done.err
     assert violations(done.json, schema_of("measurement/1")) == []
     found = msgspec.json.decode(done.out, type=Measurement)
@@ -39,12 +39,12 @@ def test_the_output_is_one_document_and_the_report_that_it_names_has_every_block
 
 
 def test_without_json_the_output_is_a_table_with_bars_verdicts_and_conditions(terminal: Terminal) -> None:
-    done = terminal.run("measure", "bridge", "--probe", "http", "--seconds", "1.5", "--conditions", "ordinary")
+    done = terminal.run("measure", "bridge", "--probe", "http", "--seconds", "3.5", "--conditions", "ordinary")
     assert done.code == 0, done.err
     assert "Conditions: ordinary (normal priority, " in done.out
     assert "bridge/published-proxy" in done.out
     assert "█" in done.out
-    assert "The time of 1.5 s is up." in done.out
+    assert "The time of 3.5 s is up." in done.out
 
 
 @pytest.mark.slow
