@@ -145,12 +145,9 @@ def test_host_mode_has_no_network_statistics_and_shared_namespaces_have_the_same
     address = engine_host.inspect(owner, "{{.NetworkSettings.Networks.bridge.IPAddress}}")
     until(lambda: page(engine_host, address))
     assert not statistics(engine_host, host).get("networks")
-
-    def same() -> bool:
-        one = statistics(engine_host, owner).get("networks")
-        return bool(one) and one == statistics(engine_host, guest).get("networks")
-
-    until(same)
+    # Two conditions, so that a failure shows whether there are none or other ones.
+    until(lambda: statistics(engine_host, owner).get("networks"))
+    until(lambda: statistics(engine_host, owner)["networks"] == statistics(engine_host, guest).get("networks"))
 
 
 def test_a_shared_namespace_is_one_namespace_with_one_loopback(engine_host: PrivateEngine, run: Run) -> None:
