@@ -4,7 +4,8 @@ import os
 
 from dashboard.launcher.console import quote
 
-#: The settings that a line for root repeats, because neither sudo(8) nor a new login keeps the user's environment.
+#: The settings that a line for root repeats, because neither sudo(8) nor a new login keeps the user's environment. The
+#: service of ``./netmodes setup`` gets them, too.
 REPEATED = (
     "NETMODES_DATA_DIR",
     "DOCKER_HOST",
@@ -33,7 +34,7 @@ REPEATED = (
     "NETMODES_ENGINE_SETUP",
     "NETMODES_TOUR_PICTURES",
 )
-#: The settings that are or contain secrets. All users can read command lines (proc(5), ``/proc/PID/cmdline``).
+#: Settings that are or contain secrets. All users can read units and command lines (proc(5), ``/proc/PID/cmdline``).
 SECRETS = (
     "DATABASE_URL",
     "NATS_URL",
@@ -73,16 +74,28 @@ def line_for_root(line: str) -> str:
 def command_for_root(*words: str) -> str:
     """Returns the line that the user types to run the command ``words`` as root, indented, with the settings of the
     environment. If settings that are secrets are left out, a paragraph that names them follows."""
-    files = [f"{name}_FILE" for name in (*REPEATED, *SECRETS)]
-    settings = [f"{name}={os.environ[name]}" for name in (*REPEATED, *files) if os.environ.get(name)]
+    settings = [f"{name}={value}" for name, value in repeated_settings()]
     line = f"  {line_for_root(quote(*settings, *words))}"
+    advice = advice_on_secrets("The line leaves out", "command lines")
+    return f"{line}\n\n{advice}" if advice else line
+
+
+def repeated_settings() -> list[tuple[str, str]]:
+    """Returns the names and values of the environment's settings that are no secrets, and of those that name files."""
+    files = [f"{name}_FILE" for name in (*REPEATED, *SECRETS)]
+    return [(name, os.environ[name]) for name in (*REPEATED, *files) if os.environ.get(name)]
+
+
+def advice_on_secrets(omits: str, where: str) -> str:
+    """Returns a sentence that names the environment's settings that are secrets and what to do, empty if there are
+    none. It begins with ``omits``, and gives the reason that other users can read ``where``."""
     secrets = [name for name in SECRETS if os.environ.get(name) and not os.environ.get(f"{name}_FILE")]
     if not secrets:
-        return line
-    names, files_of_secrets = ", ".join(secrets), ", ".join(f"{name}_FILE" for name in secrets)
+        return ""
+    names, files = ", ".join(secrets), ", ".join(f"{name}_FILE" for name in secrets)
     return (
-        f"{line}\n\nThe line leaves out {names}, because other users can read command lines: "
-        f"store the value in a file, and name the file with {files_of_secrets}."
+        f"{omits} {names}, because other users can read {where}: "
+        f"store the value in a file, and name the file with {files}."
     )
 
 

@@ -4,18 +4,20 @@ import os
 
 from dashboard.launcher.console import LauncherError, is_plain, quote, say
 from dashboard.launcher.launch import Launch
-from dashboard.launcher.machine import has, run, runs_systemd
+from dashboard.launcher.machine import advice_on_secrets, has, repeated_settings, run, runs_systemd
 
 UNIT = "/etc/systemd/system/netmodes.service"
+#: The settings for which the template has a line.
+IN_TEMPLATE = ("NETMODES_DATA_DIR", "NETMODES_NO_INSTALL")
 
 
 def require_plain_words(launch: Launch) -> None:
-    """Raises LauncherError if a path or an argument of the unit contains a character with a special meaning in
+    """Raises LauncherError if a path, setting or argument of the unit contains a character with a special meaning in
     systemd's syntax, such as % or $."""
     words = [
         ("the path of the checkout", launch.root),
         ("the data folder", launch.data),
-        ("DOCKER_HOST", os.environ.get("DOCKER_HOST", "")),
+        *repeated_settings(),
         *(("each argument", word) for word in launch.arguments),
     ]
     for name, word in words:
@@ -41,7 +43,8 @@ def require_options_of_command(launch: Launch) -> None:
 
 
 def unit_text(launch: Launch) -> str:
-    """Returns the unit file for this machine: vagrant/netmodes.service with the paths and arguments of this launch."""
+    """Returns the unit file for this machine: vagrant/netmodes.service with the paths, settings and arguments of this
+    launch."""
     arguments = "".join(f' "{word}"' for word in launch.arguments)
     readme = f"{launch.root}/README.md".replace(" ", "%%20")
     replaced = {
@@ -52,9 +55,9 @@ def unit_text(launch: Launch) -> str:
     with open(f"{launch.root}/vagrant/netmodes.service", encoding="utf-8") as file:
         lines = file.read().splitlines()
     lines = [next((new for old, new in replaced.items() if line.startswith(old)), line) for line in lines]
-    host = os.environ.get("DOCKER_HOST")
-    if host:
-        lines += ["", "[Service]", f'Environment="DOCKER_HOST={host}"']
+    settings = [f'Environment="{name}={value}"' for name, value in repeated_settings() if name not in IN_TEMPLATE]
+    if settings:
+        lines += ["", "[Service]", *settings]
     return "\n".join([*lines, ""])
 
 
@@ -64,6 +67,9 @@ def install_service(launch: Launch) -> int:
     if not has("systemctl"):
         say("Everything is prepared. This machine has no systemd, so no service was installed: run ./netmodes up.")
         return 0
+    advice = advice_on_secrets("The service does not get", "units")
+    if advice:
+        say(advice)
     changed = _write_unit(unit_text(launch))
     if not run("systemctl", "-q", "is-enabled", "netmodes") and not run("systemctl", "-q", "enable", "netmodes"):
         raise LauncherError("systemctl could not enable netmodes.service")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.launcher.launch import Launch
+from dashboard.launcher.machine import REPEATED, SECRETS
 from tests.launcher.fake_machine import REPOSITORY, Machine
 
 
@@ -61,14 +62,8 @@ def launch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Lau
         (root / name).parent.mkdir(exist_ok=True, parents=True)
         shutil.copy(REPOSITORY / name, root / name)
     # What is set here is restored after the test, whatever the launcher exports.
-    for name in (
-        "PYTHONPYCACHEPREFIX",
-        "PYTHONDONTWRITEBYTECODE",
-        "NETMODES_NODE_MODULES",
-        "NETMODES_NO_INSTALL",
-        "DOCKER_HOST",
-        "NETMODES_ROLE",
-    ):
+    exported = ("PYTHONPYCACHEPREFIX", "PYTHONDONTWRITEBYTECODE", "NETMODES_NODE_MODULES")
+    for name in (*exported, *REPEATED, *SECRETS):
         monkeypatch.setenv(name, "")
     monkeypatch.setenv("NETMODES_DATA_DIR", str(tmp_path / "data"))
     return lambda *words: Launch(str(root), "./netmodes", "/usr/bin/python3", list(words) or ["doctor"])

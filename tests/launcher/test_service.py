@@ -25,6 +25,39 @@ def test_the_unit_starts_this_checkout_with_these_arguments(
     assert service.unit_text(started) == f'{text}\n[Service]\nEnvironment="DOCKER_HOST=unix:///e.sock"\n'
 
 
+def test_the_service_gets_the_settings_except_secrets(
+    launch: MakeLaunch,
+    programs: Callable[..., None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A server that the console's advice starts as a service refused the host names of participants."""
+    programs("systemctl")
+    monkeypatch.setattr(service, "UNIT", f"{tmp_path}/netmodes.service")
+    for name, value in {
+        "NETMODES_ALLOWED_HOSTS": "192.0.2.1, class.example",
+        "NETMODES_NO_INSTALL": "0",
+        "DATABASE_URL": "postgres://netmodes:hidden@db/netmodes",
+        "NATS_URL": "nats://hidden@nats",
+        "NATS_URL_FILE": "/etc/netmodes/nats-url",
+    }.items():
+        monkeypatch.setenv(name, value)
+    service.install_service(launch("setup", "--host", "0.0.0.0"))
+    written = Path(service.UNIT).read_text()
+    assert written.endswith(
+        '\n[Service]\nEnvironment="NETMODES_ALLOWED_HOSTS=192.0.2.1, class.example"\n'
+        'Environment="NATS_URL_FILE=/etc/netmodes/nats-url"\n'
+    )
+    assert "hidden" not in written
+    assert written.count("NETMODES_NO_INSTALL") == 1
+    said = capsys.readouterr().err
+    assert "The service does not get DATABASE_URL, because other users can read units: store the value" in said
+    monkeypatch.setenv("NETMODES_OIDC_NAME", "100%")
+    with pytest.raises(LauncherError, match=r"^NETMODES_OIDC_NAME may contain only letters"):
+        service.require_plain_words(launch("setup"))
+
+
 def test_the_other_lines_are_those_of_the_template(launch: MakeLaunch) -> None:
     started = launch("setup")
     template = (Path(started.root) / "vagrant/netmodes.service").read_text().splitlines()
