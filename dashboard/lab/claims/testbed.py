@@ -18,9 +18,10 @@ from dashboard.core.experiments.lifecycle import removal_waves
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.state import NamespaceState
 from dashboard.engine.protocol import ContainerFacts, EngineError, EngineUnreachable
+from dashboard.engine.removal import wait_removed
 from dashboard.interrupts import uninterrupted
 from dashboard.lab.claims.engines import NO_PRIVATE_ENGINE, ClaimEngine, start_private_engine
-from dashboard.lab.claims.testbed_reading import POLL_S, REMOVAL_S, TestbedReader
+from dashboard.lab.claims.testbed_reading import POLL_S, TestbedReader
 from dashboard.lab.claims.testbed_servers import MachineServers
 from dashboard.lab.claims.testbed_timing import Timings
 from dashboard.lab.experiments.concurrency import result_of
@@ -142,15 +143,11 @@ class EngineTestbed(TestbedReader):
     async def stop(self, container: Container) -> Container:
         """Stops the container, with a grace period of one second. If it was started with ``--rm``, also waits until the
         Engine has removed it. Returns its state at the end."""
-        await self._target.engine.stop_container(container.id, grace_s=1)
-        current = await self.inspect(container)
+        engine = self._target.engine
+        await engine.stop_container(container.id, grace_s=1)
         if container.setting("HostConfig", "AutoRemove"):
-            with suppress(TimeoutError):
-                async with asyncio.timeout(REMOVAL_S):
-                    while current.status != "gone":
-                        await asyncio.sleep(POLL_S)
-                        current = await self.inspect(container)
-        return current
+            await wait_removed(engine, container.id)
+        return await self.inspect(container)
 
     async def restart(self, container: Container) -> Container:
         """Stops the container, with a grace period of one second, and starts it again. Returns its new state."""

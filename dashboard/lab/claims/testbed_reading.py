@@ -40,7 +40,6 @@ from dashboard.netns.request import request
 
 POLL_S = 0.02
 LISTEN_TIMEOUT_S = 3.0
-REMOVAL_S = 15.0  # how long ``stop`` waits for the removal of a container with ``--rm``; a busy Engine is slow
 LOG_LINES = 10
 NOT_FOUND, CONFLICT = 404, 409
 WITH_LOGS = frozenset({"exited", "dead"})

@@ -18,6 +18,7 @@ from dashboard.engine.images import ImageChoice, ensure_image
 from dashboard.engine.lab_image import LabImageUnavailableError
 from dashboard.engine.lans.swarm_node import init, leave
 from dashboard.engine.protocol import ContainerFacts, EngineError, EngineUnreachable
+from dashboard.engine.removal import wait_removed
 from dashboard.lab.context import LABEL, Context
 from dashboard.lab.workshops.snapshot import WorkshopHost
 from dashboard.netns.exec_tool import run_inside
@@ -31,8 +32,9 @@ log = logging.getLogger(__name__)
 #: The label of everything that a button created, in addition to the installation's label.
 LABEL_WORKSHOP = "dev.netmodes.workshop"
 MAX_OUTPUT_BYTES = 20_000
-#: How long a button waits for a program to listen, which may never happen, and for the removal of ``--rm``; the pause.
-WAIT_S, REMOVAL_S, POLL_S = 3.0, 15.0, 0.02
+#: How long a button waits for a program to listen, which may never happen.
+WAIT_S = 3.0
+POLL_S = 0.02
 NO_LAN = (
     "This command requires a private host, which has its own LAN and firewall. Start Netmodes on one: see “Where it "
     "runs” in the documentation of workshops."
@@ -279,16 +281,8 @@ async def _stop(host: WorkshopHost, name: str) -> None:
     its name."""
     facts = await host.engine.inspect_container(name)
     await host.engine.stop_container(facts.id)
-    loop = asyncio.get_running_loop()
-    end = loop.time() + REMOVAL_S
-    while facts.auto_remove and loop.time() < end:
-        try:
-            await host.engine.inspect_container(facts.id)
-        except EngineUnreachable:
-            raise
-        except EngineError:
-            break
-        await asyncio.sleep(POLL_S)
+    if facts.auto_remove:
+        await wait_removed(host.engine, facts.id)
 
 
 def container_table(containers: tuple[ContainerFacts, ...], *, show_all: bool) -> str:

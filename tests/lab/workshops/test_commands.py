@@ -14,7 +14,6 @@ from dashboard.core.workshops.checks.check_types import Check
 from dashboard.core.workshops.checks.vocabulary import judge
 from dashboard.core.workshops.commands import parse_command
 from dashboard.engine.protocol import EngineError, EngineUnreachable
-from dashboard.lab.workshops import commands
 from dashboard.lab.workshops.commands import CommandResult, clean_up, container_table, pull_images, run_command
 from dashboard.lab.workshops.snapshot import WorkshopHost, observe_host
 from tests.lab.hosts import LABELS, host_for, observe, private_workshop_host
@@ -146,12 +145,9 @@ async def test_images_are_pulled_in_advance_on_private_hosts_only(fake: FakeEngi
         assert fake.calls == [], "no registry is asked before a button is pressed"
 
 
-async def test_a_container_with_rm_is_stopped_only_once_it_is_removed(
-    fake: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_container_with_rm_is_stopped_only_once_it_is_removed(fake: FakeEngine, tmp_path: Path) -> None:
     """Its name is free then. The Engine lists it as exited for a moment, on a busy machine for longer, before it
     removes it."""
-    monkeypatch.setattr(commands, "WAIT_S", 0.0)
     async with host_for(fake, tmp_path) as host:
         web = await run_ok(host, "docker run --rm -d --name web nginx")
         fake.made[web] = replace(fake.made[web], auto_remove=True)
