@@ -81,8 +81,8 @@ _WRITERS: dict[Format, tuple[str, Callable[[str, Check], Iterator[bytes]]]] = {
 
 
 def export_report(report: str, form: Format, check: Check = lambda: None) -> Export:
-    """Returns the report with this id in a format. Reading the parts of the result raises ReportNotFoundError, or
-    NoPdfError if the PDF cannot be made. ``check`` is called between the steps of the work; an exception that it raises
-    ends the work."""
+    """Returns the report with this id in a format. The parts of the result are made while they are read. Reading them
+    raises ReportNotFoundError if the report does not exist, and NoPdfError if the PDF cannot be made. ``check`` is
+    called between the steps of the work; an exception that it raises ends the work."""
     content_type, writer = _WRITERS[form]
     return Export(content_type, writer(report, check))

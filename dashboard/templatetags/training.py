@@ -32,8 +32,8 @@ def figure(value: int | None) -> str:
 
 @register.filter
 def asked_for_help(step: StepReport) -> str:
-    """Returns the number of requests for help in a step. A question raises the hand, too, so this is the number of
-    raised hands or of questions, whichever is larger."""
+    """Returns the number of requests for help in a step. Asking a question also raises the participant's hand. So that
+    neither is counted twice, this is the larger of the numbers of raised hands and of questions."""
     return figure(None if step.hands is None else max(step.hands, step.questions or 0))
 
 

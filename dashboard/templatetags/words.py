@@ -88,8 +88,8 @@ WORDS: dict[str, Mapping[str, str | Promise]] = {
         Topic.INTERFERENCE: _("Conflicts between containers and with the machine"),
         Topic.DNS: _("DNS, hosts file and names"),
         Topic.WHEN: _("Where host mode works, and what is refused"),
-        Topic.BRIDGE: _("What modes other than host do"),
-        Topic.LIFECYCLE: _("Stopping and removing containers, and their statistics"),
+        Topic.BRIDGE: _("How the other modes behave"),
+        Topic.LIFECYCLE: _("Container statistics; stopping and removing containers"),
     },
     "origin": {
         Origin.EXPERIMENT: _("experiment"),

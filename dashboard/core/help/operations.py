@@ -46,8 +46,8 @@ HELP: tuple[Help, ...] = (
         "join-token",
         _("join tokens"),
         _(
-            "The command contains a token that works once, within a day. The machine exchanges it for credentials that "
-            "allow access to its own messages and rows only."
+            "The command contains a token that works once, within a day. The machine exchanges it for credentials with "
+            "which it can access only its own messages and its own records in the database."
         ),
         "docs/deploying.md",
     ),

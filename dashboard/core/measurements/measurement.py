@@ -167,8 +167,8 @@ class Environment:
     """The machine and the engine on which a measurement ran. Values that could not be read are empty or None.
 
     ``cores_awake`` is true if idle cores were kept from sleeping, so that no time includes the exit from an idle state.
-    ``conditions`` is None if nothing was measured, or if the version of Netmodes that measured had only quiet
-    conditions. ``machine_title`` is the title of the machine's column, which names RootlessKit's namespace on a
+    ``conditions`` is None if nothing was measured, or if an older version of Netmodes measured, in which the conditions
+    were always quiet. ``machine_title`` is the title of the machine's column, which names RootlessKit's namespace on a
     rootless engine.
     """
 

@@ -36,9 +36,9 @@ from dashboard.core.namespaces.state import (
 
 @dataclass(frozen=True, slots=True)
 class FirewallChanges:
-    """The changes of the firewall's rules. ``added`` and ``removed`` are translations. ``drops_added`` and
-    ``drops_removed`` are direct drops (``DirectDrop``). Each other field replaces the field of ``FirewallRules`` with
-    the same name, unless it is None."""
+    """The changes of the firewall's rules. ``added`` and ``removed`` are address translations. ``drops_added`` and
+    ``drops_removed`` are direct drops (``DirectDrop``). All remaining fields replace the fields of ``FirewallRules``
+    with the same names, unless they are None."""
 
     added: tuple[Translation, ...] = ()
     removed: tuple[Translation, ...] = ()

@@ -109,8 +109,8 @@ def _read(folder: Path) -> HostTemplate | None:
 
 
 async def _remove_unfinished(cache: Path) -> None:
-    """Removes templates that servers were creating when they were killed, and the hosts that they had started for
-    that. No other command finds these hosts, because they are not in the data folder's ``hosts``."""
+    """Removes templates that are unfinished because the server was killed, and the hosts that were started for them.
+    Nothing else removes these hosts, because they are not in the data folder's ``hosts``."""
     for left in await asyncio.to_thread(_unfinished, cache):
         try:
             await private_host.stop_all(left)

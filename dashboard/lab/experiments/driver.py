@@ -361,7 +361,8 @@ class ExperimentDriver:
         self._last_success = number
 
     def _is_observed(self, container: ObservedContainer) -> bool:
-        """Returns whether the arm is observed in the process that its container runs now."""
+        """Returns whether the arm is observed through the current process of its container, not through one from before
+        a restart."""
         target = self.observer.target(container.arm)
         return target is not None and target.pid == container.pid
 

@@ -56,7 +56,7 @@ async def measure_block(
 
 
 async def end_client(lab: Lab, run: str, carrier: str) -> bool:
-    """Ends the client on this machine that measures for a run on another machine. Does nothing if another web process
-    than ``carrier`` brought the run's last block. Returns True in both cases."""
+    """Ends the client on this machine that measures for a run of an experiment on another machine. Does nothing if the
+    run's most recent block was brought by a web process other than ``carrier``. Returns True in both cases."""
     await lab.lent_client.end(run, carrier)
     return True

@@ -114,7 +114,8 @@ def make_workshops_folder(path: Path) -> None:
 
 
 def web_sandbox(user: WebUser) -> Sandbox:
-    """Returns the sandbox for the web process. Also creates the folder for workshops. Raises RefusedError."""
+    """Returns the sandbox for the web process. Also creates the folder for workshops, and raises RefusedError if that
+    is not possible."""
     data = configuration.data_dir()
     own = data / "workshops"
     make_workshops_folder(own)

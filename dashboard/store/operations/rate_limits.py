@@ -39,7 +39,7 @@ def wrong_codes(address: str) -> dict[str, Rate]:
 
 
 def new_participants(address: str) -> dict[str, Rate]:
-    """The limit of participants who join from the client at ``address``, by bucket key."""
+    """The rate limit of new participants who join from the client at ``address``, by bucket key."""
     return {f"join {client_key(address)}"[:64]: JOINS}
 
 

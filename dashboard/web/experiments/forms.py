@@ -66,7 +66,9 @@ class ArmForm(forms.Form):
     target = OptionField(
         _("Shares the network stack of"), _("only for mode container: the name of another arm"), "bridge"
     )
-    netns = OptionField(_("Network namespace"), _("only for mode ns: its path on Podman's machine"), "/run/netns/lab")
+    netns = OptionField(
+        _("Network namespace"), _("only for mode ns: the namespace's file on Podman's machine"), "/run/netns/lab"
+    )
     add_host = OptionField(_("Extra hosts (--add-host)"), _("one per line"), "db:192.0.2.7", rows="2")
     environment = OptionField(_("Environment (-e)"), _("one per line"), "NAME=value", rows="2")
     sysctls = OptionField(_("Kernel settings (--sysctl)"), _("one per line"), "net.core.somaxconn=1024", rows="2")

@@ -81,8 +81,8 @@ def test_a_claim_shows_what_is_expected_of_other_engines_until_it_has_run(owner:
 @pytest.mark.parametrize(
     ("private", "sentence"),
     [
-        ("28.5.2", "This dockerd has version 28.5.2; your engine has 20.10.24."),
-        ("", "No dockerd is installed there: these claims are not testable."),
+        ("28.5.2", "Its version is 28.5.2; your engine has 20.10.24."),
+        ("", "No dockerd is installed on that machine, so these claims are not testable."),
     ],
 )
 def test_the_page_tells_which_engine_runs_claims_on_private_hosts(
