@@ -129,25 +129,29 @@ def test_a_running_container_cannot_be_switched_to_or_from_host_mode(
     assert "cannot" in engine_host.refusal("network", "disconnect", "host", host)
 
 
-def statistics(host: PrivateEngine, container: str) -> dict[str, object]:
+def network_statistics(host: PrivateEngine, container: str) -> dict[str, dict[str, int]]:
+    """The counters of each interface."""
     request = ("curl", "-s", "--unix-socket", host.socket)
     address = f"http://docker/containers/{container}/stats?stream=false&one-shot=true"
-    answer: dict[str, object] = json.loads(host.on_machine(*request, address))
-    return answer
+    return json.loads(host.on_machine(*request, address)).get("networks") or {}
 
 
 def test_host_mode_has_no_network_statistics_and_shared_namespaces_have_the_same(
     engine_host: PrivateEngine, run: Run
 ) -> None:
     owner = run("--name", "owner", "nginx")
-    guest = run("--network", "container:owner", "nginx", "sleep", "60")
-    host = run("--network", "host", "nginx", "sleep", "60")
+    guest = run("--network", "container:owner", "nginx", "sleep", "infinity")
+    host = run("--network", "host", "nginx", "sleep", "infinity")
     address = engine_host.inspect(owner, "{{.NetworkSettings.Networks.bridge.IPAddress}}")
     until(lambda: page(engine_host, address))
-    assert not statistics(engine_host, host).get("networks")
-    # Two conditions, so that a failure shows whether there are none or other ones.
-    until(lambda: statistics(engine_host, owner).get("networks"))
-    until(lambda: statistics(engine_host, owner)["networks"] == statistics(engine_host, guest).get("networks"))
+    until(lambda: network_statistics(engine_host, owner))
+    assert not network_statistics(engine_host, host)
+    # The counters grow while they are read, so those of the guest are between two readings of the owner's.
+    before, shared, after = (network_statistics(engine_host, one) for one in (owner, guest, owner))
+    assert before.keys() == shared.keys() == after.keys() == {"eth0"}
+    assert before["eth0"]["rx_bytes"] > 0
+    for name, value in shared["eth0"].items():
+        assert before["eth0"][name] <= value <= after["eth0"][name], name
 
 
 def test_a_shared_namespace_is_one_namespace_with_one_loopback(engine_host: PrivateEngine, run: Run) -> None:
