@@ -13,13 +13,14 @@ from dashboard.core.experiments.inspect_commands import COMMANDS
 from dashboard.core.experiments.journal import Attempt
 from dashboard.core.experiments.lifecycle import container_name
 from dashboard.core.paths.model import Path, PathKind
+from dashboard.engine.hosts.private_host import MACHINE_ADDRESS
 from dashboard.lab.experiments import actions
 from dashboard.lab.experiments.actions import NotRunningError, inspect, try_paths
 from dashboard.netns import files
 from dashboard.netns.request import Reply
 from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import LabHarness
-from tests.support.polling import eventually
+from tests.support.polling import eventually, others_run
 from tests.support.private_engine import PrivateEngine
 
 
@@ -49,6 +50,23 @@ async def test_every_path_answers_and_the_server_sees_the_client(lab_harness: La
     head = driver.view.head
     assert head is not None
     assert head.tried.startswith("Every path answered; bridge saw the client 172.17.0.1 through docker-proxy")
+
+
+async def test_paths_follow_from_the_rules_at_the_time_of_the_request(
+    lab_harness: LabHarness, engine_host: PrivateEngine
+) -> None:
+    """The kernel announces no change of a rule, and the rules of a launch may be read after its end."""
+    identity = await lab_harness.running("bridge", publish="18302:80")
+    await lab_harness.driver(identity).settled()
+    rules = await asyncio.to_thread(engine_host.on_machine, "iptables", "-t", "nat", "-S", "DOCKER")
+    (rule,) = [line for line in rules.splitlines() if "--dport 18302" in line]
+    await asyncio.to_thread(engine_host.on_machine, "iptables", "-t", "nat", *rule.replace("-A", "-D", 1).split())
+    try:
+        attempts = await try_paths(lab_harness.lab, identity)
+    finally:
+        await asyncio.to_thread(engine_host.on_machine, "iptables", "-t", "nat", *rule.split())
+    (machine,) = [one for one in attempts if one.origin == "machine" and f"/{MACHINE_ADDRESS}:18302/" in one.url]
+    assert (machine.path, machine.client_seen.rpartition(":")[0]) == ("published-proxy", "172.17.0.1")
 
 
 async def test_every_command_of_the_workshop_runs_in_every_column(lab_harness: LabHarness) -> None:
@@ -108,7 +126,11 @@ async def test_killing_a_container_ends_its_command(lab_harness: LabHarness, eng
 
 async def test_the_search_for_rules_that_drop_requests_has_a_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     paths = [Path(PathKind.LAN_PUBLISHED, f"path {n}", "neighbour", "bridge", address="192.0.2.2") for n in range(4)]
-    driver = SimpleNamespace(view=SimpleNamespace(columns=(), states={}), record_attempts=lambda attempts: None)
+    driver = SimpleNamespace(
+        view=SimpleNamespace(columns=(), states={}),
+        observer=SimpleNamespace(settle=others_run),
+        record_attempts=lambda attempts: None,
+    )
     explained: list[str] = []
 
     async def explain(*_details: object, private: bool) -> str:
