@@ -20,6 +20,7 @@ from urllib.error import HTTPError
 from urllib.request import HTTPCookieProcessor, Request, build_opener
 
 from dashboard.configuration import KEY_FILE
+from dashboard.core.experiments.messages import ENDED
 from dashboard.core.operations.own_name import own_name
 from tests.support import engine_api
 from tests.support.polling import until
@@ -161,9 +162,15 @@ class Server:
         return phases.get(identity, "gone")
 
     def forget_everything(self) -> None:
-        """Removes every experiment and waits until the engine has none of their containers and networks."""
-        for experiment in self.api("experiments"):
-            self.api(f"experiments/{experiment['id']}/remove", {})
+        """Removes every experiment and waits until the engine has none of their containers and networks. Stops them
+        first: one whose launch has only begun has no containers yet, and would get its ports after this."""
+        experiments = [experiment["id"] for experiment in self.api("experiments")]
+        for identity in experiments:
+            if self.phase(identity) not in ENDED:
+                self.api(f"experiments/{identity}/stop", {})
+        for identity in experiments:
+            until(lambda: self.phase(identity) in ENDED, LONG_S)  # noqa: B023 - called in this turn of the loop
+            self.api(f"experiments/{identity}/remove", {})
         until(lambda: not self.remains(), LONG_S)
 
     def remains(self) -> list[str]:
