@@ -55,5 +55,10 @@ def wait_for_script(page: Page) -> None:
     assert page.evaluate(SCRIPT_HAS_RUN)
 
 
+def wait_for_next_frame(page: Page) -> None:
+    """Waits until the page has drawn a whole frame, and so has handled all that came before."""
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
 Visit = Callable[..., Visitor]
 Show = Callable[..., ExperimentPage]

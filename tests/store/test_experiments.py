@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import IntegrityError, connections
 
-from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
 from dashboard.core.experiments.lifecycle import Wanted, container_name
 from dashboard.core.experiments.messages import ArmStatus, Phase
 from dashboard.core.experiments.validation import MAX_KEY
@@ -19,22 +17,10 @@ from dashboard.store import journal as journal_store
 from dashboard.store import recent_entries
 from dashboard.store.installation import installation_id
 from tests.core.sample import make_head
-from tests.support.records import load_record
+from tests.support.records import load_record, make_entry
 from tests.support.specs import make_spec
 
 pytestmark = pytest.mark.django_db(transaction=True)
-CAUSE = Cause(Source.ENGINE, "create", "a person")
-
-
-@pytest.fixture
-def identity() -> Iterator[str]:
-    made = experiment_store.create_experiment(make_spec("host", "bridge", title="One"))
-    yield made
-    recent_entries.forget(made)
-
-
-def entry(seq: int, text: str = "", **facts: object) -> Entry:
-    return Entry(seq, 1000.0 + seq, CAUSE, Facts(**facts), text, ("host", "bridge"))  # type: ignore[arg-type]
 
 
 def test_every_arm_is_written_with_the_experiment(identity: str) -> None:
@@ -110,7 +96,7 @@ def test_unsettled_experiments_are_those_that_need_a_lab(
 
 
 def test_an_experiment_that_is_deleted_is_forgotten_with_its_journal(identity: str) -> None:
-    journal_store.append(identity, [entry(1)])
+    journal_store.append(identity, [make_entry(1)])
     experiment_store.delete(identity)
     assert experiment_store.load(identity) is None
     assert journal_store.entries(identity) == ()

@@ -64,7 +64,7 @@ async def try_all_paths(
     """Requests the service of a running experiment over every path (see ``try_paths``). Stores and returns the results,
     together with ``others``: the results of requests from other machines."""
     driver = running_driver(lab, experiment)
-    # The paths follow from the firewall's rules, of whose changes the kernel sends no message.
+    # The paths follow from the firewall's rules, which are not watched for changes.
     await driver.observer.settle()
     paths = requested_paths(driver.view.columns, driver.view.states)
     sent = await run_staggered([partial(_attempt, lab, driver, path) for path in paths], STAGGER_S)

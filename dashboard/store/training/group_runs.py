@@ -31,7 +31,7 @@ from dashboard.models import ClaimRun, Experiment, GroupHost, MeasurementRun
 from dashboard.store import claim_runs, machines
 from dashboard.store import experiments as experiment_store
 from dashboard.store.measurements import runs as measurement_store
-from dashboard.store.measurements import step_measurements
+from dashboard.store.measurements import steps as step_measurements
 from dashboard.store.operations.database_clock import shared_clock
 from dashboard.store.training import host_placement
 from dashboard.store.training.hosts import NoHostError, QuotaError, machine_of_group, touch

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dashboard.core.measurements.measurement import Options
 from dashboard.core.modes import ArmSpec, ExperimentSpec
 from dashboard.core.workshops.model import Step, Workshop
-from dashboard.store.measurements import step_measurements
+from dashboard.store.measurements import steps as step_measurements
 from dashboard.store.measurements.runs import FINISHED, LIVE
 from dashboard.store.training import group_runs
 from dashboard.web.http.url_scope import SERVER_SCOPE, UrlScope

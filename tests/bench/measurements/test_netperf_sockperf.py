@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -20,6 +19,7 @@ from dashboard.bench.measurements.netperf_sockperf import (
     prioritised,
 )
 from tests.support.polling import until
+from tests.support.terminal import has_ended
 
 NETPERF = """OMNI Send|Recv TEST from 0.0.0.0 (0.0.0.0) port 0 AF_INET to 127.0.0.1 () port 14002 AF_INET
 P50_LATENCY=81
@@ -68,10 +68,4 @@ def test_a_server_ends_with_its_children() -> None:
     child = psutil.Process(int(process.stdout.readline()))
     assert os.getsid(child.pid) == process.pid
     end_with_children(process)
-
-    def has_ended() -> bool:
-        with suppress(psutil.NoSuchProcess):
-            return bool(child.status() == psutil.STATUS_ZOMBIE)
-        return True
-
-    until(has_ended)
+    until(lambda: has_ended(child))

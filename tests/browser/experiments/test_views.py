@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.server import Server
-from tests.browser.visitor import Show, Visit
+from tests.browser.visitor import Show, Visit, wait_for_next_frame
 from tests.support.polling import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.engine]
@@ -145,7 +145,7 @@ def test_a_view_opened_by_its_address_begins_at_the_top(
         expect(page.locator(".head [data-connection]")).to_have_attribute("data-connection", "live")
         if view == "replay":
             expect(page.locator("[data-replay]")).to_be_visible()
-        page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        wait_for_next_frame(page)
         assert page.evaluate("scrollY") == 0
 
 

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.browser.server import Server
 from tests.browser.session_pages import new_session
-from tests.browser.visitor import Visitor
+from tests.browser.visitor import Visitor, wait_for_next_frame
 
 pytestmark = [pytest.mark.browser, pytest.mark.engine]
 
@@ -98,7 +98,7 @@ def test_a_hint_is_sent_once_although_enter_is_pressed_twice(visitor: Visitor, s
     with page.expect_request("**/steer/say/"):
         field.press("Enter")
     field.press("Enter")
-    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    wait_for_next_frame(page)
     assert len(sent) == 1
     sent[0].continue_()
     expect(field).to_have_value("")
@@ -119,7 +119,7 @@ def test_a_form_that_is_being_sent_is_not_replaced_so_it_cannot_be_sent_twice(vi
     with page.expect_response("**/console/"):
         console.press("Lock the step")
     console.press("Start")
-    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    wait_for_next_frame(page)
     assert len(sent) == 1
     sent[0].continue_()
     expect(page.locator("[data-region=step] [data-slot=timer]")).to_be_visible()

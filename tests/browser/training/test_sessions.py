@@ -14,7 +14,7 @@ from tests.browser.comparison import scrolls_sideways
 from tests.browser.server import Server
 from tests.browser.session_pages import Console, ParticipantPage, join, new_session
 from tests.browser.typed import NOT_YET, begin_line, end_line, is_live
-from tests.browser.visitor import Visit, Visitor
+from tests.browser.visitor import Visit, Visitor, wait_for_next_frame
 from tests.browser.workshop import HELD_FROM_THE_START, StepPage
 from tests.browser.workshops.test_workshop import EXPECTED, HOST, finish, predict
 
@@ -107,7 +107,7 @@ def test_a_click_counts_although_the_page_changes_between_press_and_release(
     updated.value.finished()
     # The response has been read and the next frame was drawn. A page that ignored the press would have replaced the
     # link by now.
-    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    wait_for_next_frame(page)
     page.mouse.up()
     page.wait_for_url("**/console/seats/*/")
 

@@ -10,7 +10,7 @@ from dashboard.core.measurements.measurement import Options
 from dashboard.core.measurements.responder_experiment import RESPONDER_PORT
 from dashboard.core.modes import ExperimentSpec
 from dashboard.models import Experiment, MeasurementRun
-from dashboard.store.measurements import step_measurements
+from dashboard.store.measurements import steps as step_measurements
 from tests.support.specs import make_spec
 
 pytestmark = pytest.mark.django_db
