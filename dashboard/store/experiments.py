@@ -207,13 +207,18 @@ def remember_container(experiment: str, arm: str, container: str) -> None:
     Arm.objects.filter(experiment_id=experiment, key=arm).update(container_id=container)
 
 
-def save_head(experiment: str, head: ExperimentHead, shown_seq: int | None = None) -> None:
+def save_head(
+    experiment: str, head: ExperimentHead, shown_seq: int | None = None, *, of_round: int | None = None
+) -> None:
     """Stores the head (title, phase, times) in the experiment's row, so that lists need not replay the journal.
-    ``shown_seq`` is the number of the journal entry that an ended experiment shows; None leaves it unchanged."""
+    ``shown_seq`` is the number of the journal entry that an ended experiment shows; None leaves it unchanged. If
+    ``of_round`` is given, does nothing once the experiment was launched again after this round: no lab would begin the
+    new round of a row whose phase has ended."""
     fields: dict[str, object] = {"head": msgspec.json.encode(head).decode(), "phase": str(head.phase)}
     if shown_seq is not None:
         fields["shown_seq"] = shown_seq
-    Experiment.objects.filter(pk=experiment).update(**fields)
+    rows = Experiment.objects.filter(pk=experiment)
+    (rows if of_round is None else rows.filter(round=of_round)).update(**fields)
 
 
 def release(experiment: str) -> None:

@@ -64,6 +64,15 @@ def test_a_new_round_forgets_the_containers_of_the_last_one(identity: str) -> No
     assert (record.round, record.launched) == (2, {})
 
 
+def test_the_end_of_a_round_does_not_end_the_next_one(identity: str) -> None:
+    """The page shows the failure before it is stored in the row, and a person launches again in between."""
+    experiment_store.save_head(identity, make_head(Phase.RUNNING), of_round=1)
+    assert experiment_store.set_wanted(identity, Wanted.RUNNING, again=True)
+    experiment_store.save_head(identity, make_head(Phase.FAILED), of_round=1)
+    (unsettled,) = experiment_store.load_unsettled()
+    assert (unsettled.id, unsettled.round) == (identity, 2)
+
+
 def test_a_removal_cannot_be_undone(identity: str) -> None:
     assert experiment_store.exists(identity)
     assert experiment_store.set_wanted(identity, Wanted.REMOVED)
