@@ -8,6 +8,7 @@ from dataclasses import fields
 import pytest
 
 from dashboard.core.experiments.stream import Patch, Snapshot
+from dashboard.core.training.messages import ParticipantState, ProgressChanged, SessionState
 from dashboard.web.experiments.api import api
 from tests.docs import reference
 from tests.docs.documents import ROOT, pages
@@ -79,6 +80,14 @@ def described_operations() -> list[set[tuple[str, str]]]:
 def test_every_field_of_a_snapshot_and_a_patch_is_described() -> None:
     text = PAGES["docs/api.md"].partition("## The websocket\n")[2].partition("\n## ")[0]
     assert [one.name for kind in (Snapshot, Patch) for one in fields(kind) if f"`{one.name}`" not in text] == []
+
+
+def test_every_message_of_a_session_and_its_fields_are_described() -> None:
+    text = PAGES["docs/api.md"].partition("## Training sessions\n")[2].partition("\n## ")[0]
+    kinds = (SessionState, ParticipantState, ProgressChanged)
+    types = [one.default for kind in kinds for one in fields(kind) if one.name == "type"]
+    named = [one.name for kind in kinds for one in fields(kind) if one.name not in {"type", "v"}]
+    assert [name for name in (*types, *named) if not re.search(rf"`{name}\b", text)] == []
 
 
 def test_every_address_of_the_api_is_described_and_no_other() -> None:

@@ -20,7 +20,7 @@ from dashboard.core.reports.model import ClaimVerdict
 
 
 class Topic(StrEnum):
-    """The topics of claims: six common statements about host mode (docs/modes.md), and two further topics."""
+    """The topics of claims: common statements about host mode (docs/modes.md), and two further topics."""
 
     ISOLATION = "isolation"
     PERFORMANCE = "performance"

@@ -37,7 +37,8 @@ HELP: tuple[Help, ...] = (
         _("misconceptions"),
         _(
             "Setups with a result that surprises most people. Each is a claim with a question. You remember the result "
-            "better if you predict it first. The setup runs on a private host and is removed afterwards."
+            "better if you predict it first. The setup runs on a private host or, if it is harmless, on your engine, "
+            "and is removed afterwards."
         ),
         "docs/claims.md",
     ),

@@ -208,7 +208,10 @@ HELP: tuple[Help, ...] = (
     Help(
         "join",
         _("joining"),
-        _("This browser stores a secret that identifies you. Other participants see your name and nothing else."),
+        _(
+            "This browser stores a secret that identifies you. Other participants see your name and whether you are "
+            "here."
+        ),
         _PAGE,
     ),
 )

@@ -8,7 +8,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from dashboard import configuration
 from dashboard.bench.benchmark import BenchmarkError
-from dashboard.bench.catalogue import BENCHMARKS, TRUTH, choose, limit_of
+from dashboard.bench.catalogue import BENCHMARKS, DEFAULT, TRUTH, choose, limit_of
 from dashboard.bench.environment import format_load, machine_facts, open_environment
 from dashboard.bench.operations.chosen_engine import engine_settings
 from dashboard.bench.statistics import Report
@@ -29,7 +29,8 @@ class Command(NetmodesCommand):
             "names",
             nargs="*",
             metavar="NAME",
-            help=f"{', '.join(BENCHMARKS)}; truth: {', '.join(TRUTH)} (default: the others)",
+            help=f"{', '.join(BENCHMARKS)}; truth: {', '.join(TRUTH)} "
+            f"(default: {', '.join(name for name in BENCHMARKS if name in DEFAULT)})",
         )
         parser.add_argument(
             "--quick",

@@ -40,7 +40,7 @@ class Command(NetmodesCommand):
         parser.add_argument("--publish", "-p", action="append", default=[], metavar="H:C", help="port to publish")
         parser.add_argument("--probe", action="append", default=[], help=f"{', '.join(Probe)} (default tcp-rr)")
         parser.add_argument("--seconds", type=float, default=10.0, help="time limit in seconds (default 10)")
-        parser.add_argument("--payload", type=int, default=0, help="bytes per request (default 64)")
+        parser.add_argument("--payload", type=int, default=0, help="bytes per request (default 64; tcp-stream: 65536)")
         parser.add_argument(
             "--rate", type=float, help="requests per second (default: the next one after each response)"
         )

@@ -1,4 +1,4 @@
-"""``./netmodes reap``: removes what ended processes of Netmodes left behind, and nothing else."""
+"""``./netmodes reap``: removes what ended processes of Netmodes left behind."""
 
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -18,7 +18,10 @@ class Command(NetmodesCommand):
     """Removes leftovers of Netmodes. What a running process uses stays, as does everything without a label of
     Netmodes."""
 
-    help = "Removes containers, networks and private hosts that ended processes of Netmodes left behind."
+    help = (
+        "Removes containers, networks and private hosts that ended processes of Netmodes left behind, and reports that "
+        "were deleted more than 30 days ago."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Adds the option ``--all``, and the option for the output format."""
