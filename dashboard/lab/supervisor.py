@@ -61,6 +61,8 @@ class Supervisor:
         self.problem = ""
         #: Whether the lab waits because another lab holds this machine's lock in the database, or the data folder.
         self.waits = False
+        #: Whether no attempt to open the lab has looked for an engine yet. Only the first one may start a private host.
+        self._may_start_private = True
 
     @property
     def context(self) -> Context | None:
@@ -112,18 +114,19 @@ class Supervisor:
         succeeds. ``say`` is called with messages for the user."""
         self._loop = asyncio.get_running_loop()
         try:
-            await self._open(data_dir, say, may_start_private=True)
+            await self._open(data_dir, say)
         except LAB_CANNOT_OPEN as error:
             self._note_problem(error)
             say(self.problem)
             self._retry = self._loop.create_task(self._retry_open(data_dir, say))
 
-    async def _open(self, data_dir: Path, say: Callable[[str], None], *, may_start_private: bool) -> None:
+    async def _open(self, data_dir: Path, say: Callable[[str], None]) -> None:
         async with AsyncExitStack() as stack:
             lock = LabLock(data_dir)
             lock.acquire()
             stack.callback(lock.release)
             shared = await self._lock_database(stack)
+            may_start_private, self._may_start_private = self._may_start_private, False
             context = await open_context(stack, data_dir, say, self._publisher, may_start_private=may_start_private)
             locks = WorkLocks()
             lab, labs = Lab(context, locks=locks), GroupLabs(context, locks)
@@ -195,7 +198,7 @@ class Supervisor:
         while self._lab is None:
             await asyncio.sleep(RETRY_S)
             try:
-                await self._open(data_dir, say, may_start_private=False)
+                await self._open(data_dir, say)
                 say("The Docker Engine answers now.")
             except LAB_CANNOT_OPEN as error:
                 self._note_problem(error)

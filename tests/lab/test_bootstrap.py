@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from channels.db import database_sync_to_async
+from django.db import OperationalError
 from django.test import override_settings
 
 from dashboard import configuration
@@ -19,6 +20,7 @@ from dashboard.engine.protocol import EngineInfo, EngineUnreachable
 from dashboard.lab import bootstrap, reconciler
 from dashboard.lab import supervisor as supervisor_module
 from dashboard.lab.bootstrap import endpoint, open_context, open_engine
+from dashboard.lab.lab_lock import LabBusyError
 from dashboard.lab.supervisor import Supervisor
 from dashboard.lab.training.hosts import GroupHosts
 from dashboard.store import experiments as experiment_store
@@ -170,5 +172,35 @@ async def test_a_lab_opens_once_the_files_of_ended_hosts_can_be_removed(
         assert supervisor.problem == "Device or resource busy"
         await eventually(lambda: supervisor.context)
         assert not supervisor.problem
+    finally:
+        await supervisor.close_lab(lambda _text: None)
+
+
+async def test_a_lab_that_first_waits_for_a_lock_may_start_a_private_host_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, transactional_db: None
+) -> None:
+    before = iter([LabBusyError("Another lab runs."), OperationalError("The database has restarted.")])
+    may_start: list[bool] = []
+
+    async def lock_database(*_: object) -> None:
+        if (error := next(before, None)) is not None:
+            raise error
+
+    async def open_engine(*_: object, may_start_private: bool) -> tuple[FakeEngine, EngineInfo, None]:
+        may_start.append(may_start_private)
+        if len(may_start) < 3:
+            raise EngineUnreachable("No Docker Engine answers.")
+        engine = FakeEngine()
+        return engine, await engine.info(), None
+
+    monkeypatch.setattr(Supervisor, "_lock_database", lock_database)
+    monkeypatch.setattr(bootstrap, "open_engine", open_engine)
+    monkeypatch.setattr(supervisor_module, "RETRY_S", 0.01)
+    supervisor = Supervisor(RecordingPublisher())
+    try:
+        await supervisor.open_lab(tmp_path, lambda _text: None)
+        assert supervisor.waits
+        await eventually(lambda: supervisor.context)
+        assert may_start == [True, False, False]
     finally:
         await supervisor.close_lab(lambda _text: None)
