@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 import uvloop
+from django.test import override_settings
 
-from dashboard import interrupts
+from dashboard import configuration, interrupts
 from dashboard.lab import lab_process
 from dashboard.lab.context import LABEL
 from dashboard.management.commands import up
@@ -179,6 +180,20 @@ def test_wrong_usage_is_exit_2(capsys: pytest.CaptureFixture[str], arguments: tu
     done = run_here(capsys, "up", *arguments)
     assert (done.code, done.out) == (2, "")
     assert done.err
+
+
+def test_a_machine_that_has_joined_an_installation_is_told_how_to_start_and_how_to_leave(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    joined = {"machine": "lab2", "nats": "nats://lab2:secret@nats.example.org", "database": "postgres://joined"}
+    configuration.store_joined(tmp_path, joined)
+    with override_settings(DATA_DIR=tmp_path, MACHINE="lab2", NATS_URL=joined["nats"]):
+        done = run_here(capsys, "up")
+    assert (done.code, done.out) == (2, "")
+    assert done.err == (
+        "This machine has joined an installation: run ./netmodes lab. "
+        f"To use it on its own, delete {tmp_path}/machine.json.\n"
+    )
 
 
 def test_a_lab_without_pages_has_the_same_event_loop_as_other_servers(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,6 +56,12 @@ class Command(NetmodesCommand):
             role = parse_role(options["role"])
         except ValueError as error:
             raise CommandError(str(error), returncode=WRONG_USAGE) from None
+        if role is Role.ALL and configuration.joined(settings.DATA_DIR):
+            message = (
+                f"This machine has joined an installation: run {configuration.COMMAND} lab. "
+                f"To use it on its own, delete {settings.DATA_DIR / configuration.JOINED_FILE}."
+            )
+            raise CommandError(message, returncode=WRONG_USAGE)
         redis_url, is_installed = configuration.value("REDIS_URL"), find_spec("nats") is not None
         if problem := messaging_problem(role, settings.NATS_URL, redis_url, is_installed=is_installed):
             raise CommandError(problem, returncode=WRONG_USAGE)
