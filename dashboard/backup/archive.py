@@ -35,32 +35,29 @@ def manifest_entry(name: str, path: Path) -> BackupFile:
     return BackupFile(name, path.stat().st_size, digest.hexdigest())
 
 
-def write_archive(target: Path, manifest: Manifest, files: Mapping[str, Path]) -> None:
+def write_archive(target: Path, manifest: Manifest, files: Mapping[str, Path], folder: Path) -> None:
     """Writes a backup, completely or not at all. Only its owner can read it. ``files`` maps names in the manifest to
-    paths. Raises OSError if the file cannot be written or exists already."""
-    part = target.with_name(f"{target.name}.part")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    paths. ``folder`` is a temporary folder of this backup, in the file system of ``target``. Raises OSError if the file
+    cannot be written or exists already."""
+    part = folder / "archive"
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as raw:
+        with tarfile.open(fileobj=raw, mode="w|gz") as tar:
+            encoded = msgspec.json.encode(manifest)
+            _add(tar, MANIFEST, io.BytesIO(encoded), len(encoded))
+            for entry in manifest.files:
+                with files[entry.name].open("rb") as content:
+                    _add(tar, entry.name, content, entry.size)
+        raw.flush()
+        os.fsync(raw.fileno())
     try:
-        os.fchmod(descriptor, 0o600)
-        with os.fdopen(descriptor, "wb") as raw:
-            with tarfile.open(fileobj=raw, mode="w|gz") as tar:
-                encoded = msgspec.json.encode(manifest)
-                _add(tar, MANIFEST, io.BytesIO(encoded), len(encoded))
-                for entry in manifest.files:
-                    with files[entry.name].open("rb") as content:
-                        _add(tar, entry.name, content, entry.size)
-            raw.flush()
-            os.fsync(raw.fileno())
-        try:
-            # Never overwrites a file that was created meanwhile.
-            os.link(part, target)
-        except FileExistsError:
-            raise
-        except OSError:  # a file system without hard links
-            part.rename(target)
-        sync_folder(target.parent)
-    finally:
-        part.unlink(missing_ok=True)
+        # Never overwrites a file that was created meanwhile.
+        os.link(part, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        part.rename(target)
+    sync_folder(target.parent)
 
 
 def _add(tar: tarfile.TarFile, name: str, content: IO[bytes], size: int) -> None:

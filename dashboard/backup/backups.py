@@ -86,7 +86,7 @@ def make_backup(target: Path, data_dir: Path, *, with_key: bool = False) -> Mani
             migrations=tuple(sorted(applied)),
             files=tuple(manifest_entry(name, path) for name, path in files.items()),
         )
-        write_archive(target, manifest, files)
+        write_archive(target, manifest, files, folder)
     return manifest
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import random
 import sqlite3
 import tarfile
 import threading
@@ -17,7 +18,7 @@ import msgspec
 import psycopg
 import pytest
 
-from dashboard.backup.archive import BackupError, read_archive
+from dashboard.backup.archive import BackupError, manifest_entry, read_archive, write_archive
 from dashboard.bench.operations.postgres_nats import Postgres, temporary_folder
 from dashboard.core.operations.backup_manifest import Manifest
 from dashboard.lab.lab_lock import LabLock
@@ -177,6 +178,36 @@ def packed(file: Path, found: list[tuple[str, bytes]]) -> Path:
             info.size = len(content)
             tar.addfile(info, io.BytesIO(content))
     return file
+
+
+def test_an_interrupted_backup_leaves_another_one_of_the_same_name_intact(tmp_path: Path) -> None:
+    target, data = tmp_path / "one.backup", tmp_path / "data"
+    data.write_bytes(random.Random(1).randbytes(1 << 20))
+    manifest = Manifest("1", "2026-01-01", "sqlite", (), (manifest_entry("data", data),))
+    folders = [tmp_path / name for name in ("first", "second", "out")]
+    for folder in folders:
+        folder.mkdir()
+
+    class Files(dict[str, Path]):
+        """The files of a backup during which another one finishes, and which is then interrupted."""
+
+        def __getitem__(self, _name: str) -> Path:
+            write_archive(target, manifest, {"data": data}, folders[1])
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_archive(target, manifest, Files(), folders[0])
+    extracted(target, folders[2])
+    assert (folders[2] / "data").read_bytes() == data.read_bytes()
+    with pytest.raises(FileExistsError):
+        write_archive(target, manifest, {"data": data}, folders[2])
+
+
+def test_a_backup_leaves_a_file_of_the_user_beside_it_alone(made: Terminal, tmp_path: Path) -> None:
+    file, other = tmp_path / "one.backup", tmp_path / "one.backup.part"
+    other.write_text("mine")
+    assert made.run("backup", str(file)).code == 0
+    assert other.read_text() == "mine"
 
 
 def test_a_damaged_foreign_or_newer_backup_is_refused_and_changes_nothing(made: Terminal, tmp_path: Path) -> None:
