@@ -10,7 +10,6 @@ import pytest
 from django.db import connection
 from django.db.backends.signals import connection_created
 
-from dashboard.lab import lab_process
 from dashboard.management.pages import lab_and_pages
 from dashboard.store.database import LAB_WAIT_S, DatabaseThread, limit_waiting
 
@@ -62,17 +61,3 @@ async def test_the_lab_waits_for_other_writers_as_long_as_any_lab_and_limits_its
         connection_created.disconnect(limit_waiting)
     assert ready == ["limited", "ready"]
     assert waits == [LAB_WAIT_S * 1000]
-
-
-class EndedError(Exception):
-    """Ends the test."""
-
-
-async def test_a_lab_without_pages_waits_equally_long(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    def end(*_: object) -> None:
-        raise EndedError
-
-    monkeypatch.setattr(lab_process, "Supervisor", end)
-    with pytest.raises(EndedError):
-        await lab_process.run_lab(tmp_path, print, print)
-    assert connection_created.disconnect(limit_waiting), "it was connected"
