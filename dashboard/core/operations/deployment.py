@@ -16,8 +16,6 @@ LAB_READY = "The lab of Netmodes is running"
 #: The interval of a lab's heartbeats, and the silence after which pages treat the lab as unavailable.
 HEARTBEAT_S = 2.0
 UNAVAILABLE_S = 7.0
-#: A lab with an older heartbeat is not healthy.
-HEALTHY_S = 15.0
 #: How long a web process waits for the result of a remote call.
 CALL_TIMEOUT_S = 60.0
 

@@ -9,8 +9,6 @@ from dashboard.management.commanding import NetmodesCommand
 from dashboard.store.operations import audit
 from dashboard.store.operations.audit import AuditFilter
 
-MAX_PRINTED = 100_000
-
 
 class Command(NetmodesCommand):
     """Prints the entries of the audit trail, newest first. Needs no engine and no root."""
@@ -26,7 +24,7 @@ class Command(NetmodesCommand):
         parser.add_argument(
             "--outcome", default="", choices=["", *audit.OUTCOMES], metavar="OUTCOME", help="done, refused or failed"
         )
-        parser.add_argument("--limit", type=int, default=MAX_PRINTED, metavar="N", help="at most N entries")
+        parser.add_argument("--limit", type=int, default=audit.MAX_EXPORTED, metavar="N", help="at most N entries")
         form = parser.add_mutually_exclusive_group()
         form.add_argument("--json", action="store_true", help="print audit/1")
         form.add_argument("--csv", action="store_true", help="print CSV")
@@ -35,7 +33,7 @@ class Command(NetmodesCommand):
         """Prints the entries. Exits with 0, even if there are none."""
         self.migrate()
         chosen = AuditFilter(options["account"], options["action"], options["outcome"])
-        trail = audit.read(chosen, max(0, min(options["limit"], MAX_PRINTED)))
+        trail = audit.read(chosen, max(0, min(options["limit"], audit.MAX_EXPORTED)))
         if options["json"]:
             self.print_json(trail)
         elif options["csv"]:
