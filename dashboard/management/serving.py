@@ -14,6 +14,7 @@ from dashboard.core.operations.deployment import Role
 from dashboard.lab import liveness
 from dashboard.lab.lab_lock import LabBusyError, LabLock
 from dashboard.store.operations.accounts import make_token
+from dashboard.store.operations.audit import audited
 
 
 def address_file() -> Path:
@@ -95,6 +96,7 @@ def address_to_open(host: str, port: int) -> str:
     return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
 
 
+@audited
 def sign_in_line(address: str) -> str:
     """Creates a one-time sign-in link for the owner, and returns a line that contains it."""
     return f"Sign in (once): {address}/sign-in/?token={make_token()}"

@@ -8,6 +8,7 @@ from dashboard import configuration
 from dashboard.management.commanding import NetmodesCommand
 from dashboard.management.serving import linked_address, public_address, sign_in_line
 from dashboard.store.operations import audit
+from dashboard.store.operations.accounts import the_owner
 
 
 class Command(NetmodesCommand):
@@ -21,5 +22,6 @@ class Command(NetmodesCommand):
         if address is None:
             message = f"No server runs from {configuration.data_dir()}. Start it with {configuration.COMMAND} up."
             raise CommandError(message)
-        audit.record("link account", "owner", audit.DONE)
-        self.stdout.write(sign_in_line(public_address(address)))
+        name = the_owner().username[:120]
+        with audit.pending(audit.PendingEntry(account=audit.COMMAND_LINE, action="link account", object=name)):
+            self.stdout.write(sign_in_line(public_address(address)))
