@@ -12,17 +12,22 @@ IN_TEMPLATE = ("NETMODES_DATA_DIR", "NETMODES_NO_INSTALL")
 
 
 def require_plain_words(launch: Launch) -> None:
-    """Raises LauncherError if a path, setting or argument of the unit contains a character with a special meaning in
-    systemd's syntax, such as % or $."""
-    words = [
-        ("the path of the checkout", launch.root),
-        ("the data folder", launch.data),
-        *repeated_settings(),
-        *(("each argument", word) for word in launch.arguments),
-    ]
+    """Raises LauncherError if the path of the checkout or an argument contains a character with a special meaning in
+    systemd's syntax, such as % or $, or if a setting contains a character that is not printable."""
+    words = [("the path of the checkout", launch.root), *(("each argument", word) for word in launch.arguments)]
     for name, word in words:
         if not is_plain(word, "/_.:@+,= -"):
             raise LauncherError(f"{name} may contain only letters, digits, spaces and /_.:@+,=- for a service: {word}")
+    for name, value in [("the data folder", launch.data), *repeated_settings()]:
+        if not value.isprintable():
+            raise LauncherError(f"{name} may contain only printable characters for a service: {value!r}")
+
+
+def _setting(name: str, value: str) -> str:
+    """Returns the line of a unit that sets an environment variable. In it only the backslash, the double quote and %
+    have a special meaning (systemd.exec(5), ``Environment=``)."""
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+    return f'Environment="{name}={escaped}"'
 
 
 def _command(launch: Launch) -> str:
@@ -50,12 +55,12 @@ def unit_text(launch: Launch) -> str:
     replaced = {
         "ExecStart=": f'ExecStart="{launch.root}/netmodes" {_command(launch)}{arguments}',
         "Documentation=": f"Documentation=file://{readme}",
-        'Environment="NETMODES_DATA_DIR=': f'Environment="NETMODES_DATA_DIR={launch.data}"',
+        'Environment="NETMODES_DATA_DIR=': _setting("NETMODES_DATA_DIR", launch.data),
     }
     with open(f"{launch.root}/vagrant/netmodes.service", encoding="utf-8") as file:
         lines = file.read().splitlines()
     lines = [next((new for old, new in replaced.items() if line.startswith(old)), line) for line in lines]
-    settings = [f'Environment="{name}={value}"' for name, value in repeated_settings() if name not in IN_TEMPLATE]
+    settings = [_setting(name, value) for name, value in repeated_settings() if name not in IN_TEMPLATE]
     if settings:
         lines += ["", "[Service]", *settings]
     return "\n".join([*lines, ""])

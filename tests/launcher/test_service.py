@@ -53,9 +53,21 @@ def test_the_service_gets_the_settings_except_secrets(
     assert written.count("NETMODES_NO_INSTALL") == 1
     said = capsys.readouterr().err
     assert "The service does not get DATABASE_URL, because other users can read units: store the value" in said
-    monkeypatch.setenv("NETMODES_OIDC_NAME", "100%")
-    with pytest.raises(LauncherError, match=r"^NETMODES_OIDC_NAME may contain only letters"):
-        service.require_plain_words(launch("setup"))
+
+
+def test_a_setting_may_contain_any_printable_character(
+    launch: MakeLaunch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NETMODES_DATA_DIR", f"{tmp_path}/50%")
+    monkeypatch.setenv("NETMODES_OIDC_NAME", r"""Universität "X" 'Y' \n $HOME""")
+    started = launch("setup")
+    service.require_plain_words(started)
+    lines = service.unit_text(started).splitlines()
+    assert f'Environment="NETMODES_DATA_DIR={tmp_path}/50%%"' in lines
+    assert lines[-1] == r"""Environment="NETMODES_OIDC_NAME=Universität \"X\" 'Y' \\n $HOME" """.rstrip()
+    monkeypatch.setenv("NETMODES_OIDC_NAME", "two\nlines")
+    with pytest.raises(LauncherError, match=r"^NETMODES_OIDC_NAME may contain only printable .*: 'two\\nlines'$"):
+        service.require_plain_words(started)
 
 
 def test_the_other_lines_are_those_of_the_template(launch: MakeLaunch) -> None:
