@@ -59,7 +59,8 @@ async def open_engine(
             or shutil.which("dockerd") is None
         ):
             raise
-        say(f"No Docker Engine answers at {endpoint()}, and none can be started as a service here.")
+        say(f"No Docker Engine answers at {endpoint()}.")
+        say("To use the machine's own, start it first (systemctl start docker).")
         say("Starting a private host: a separate engine in its own network namespace.")
         await private_host.adopt(data_dir)
         host = await private_host.start(data_dir, die_with_parent=True)

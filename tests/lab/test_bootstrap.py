@@ -104,6 +104,7 @@ async def test_without_an_engine_a_private_host_is_started_and_stopped(
         assert isinstance(engine, DockerEngine)
         (host,) = list_hosts(tmp_path)
         assert info.pid == host.pid
+        assert "To use the machine's own, start it first (systemctl start docker)." in lines
         assert any("private host" in line for line in lines)
         assert not left.exists(), "what a dead one left behind is removed first"
     assert list_hosts(tmp_path) == ()
