@@ -110,6 +110,10 @@ def test_the_same_report_is_the_same_bytes() -> None:
     assert DIGEST in words_of(printed())
 
 
+def test_each_probe_is_followed_by_how_it_was_measured() -> None:
+    assert "Latency:tcp-rrtcp-rr,64B,quietconditions,12pairedblocks" in words_of(printed())
+
+
 SHELLS = (
     "{}", "#{}", "${}$", "[{}]", "*{}*", "_{}_", "`{}`", "```typ {}```", "\"{}\"", "<{}>", "@{}", "= {}", "- {}",
     "+ {}", "/ {}: x", "// {}", "/* {}", "*/ {}", "\\u{{{}}}", "#{{{}}}", "\\{}", "~{}",

@@ -1,8 +1,11 @@
-"""The headline of a measurement: one sentence that states what its intervals prove."""
+"""The texts above the figures of a measurement: the headline, one sentence that states what the intervals prove, and
+the line that states how they were measured.
+"""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from dashboard.core.measurements.conditions import Conditions
 from dashboard.core.measurements.measurement import ComparisonResult, Measurement, Probe, SeriesResult
 from dashboard.core.measurements.series_labels import name_series
 from dashboard.core.paths.model import FILTERED_KINDS, PathKind, kind_of
@@ -37,6 +40,32 @@ def label_of(result: SeriesResult) -> str:
 def probes_of(measurement: Measurement) -> tuple[Probe, ...]:
     """Returns the probes of a measurement, each once, in the order of its series."""
     return tuple(dict.fromkeys(one.probe for one in measurement.series))
+
+
+def describe_options(measurement: Measurement, probe: Probe, gettext: Callable[[str], str] = str) -> str:
+    """Describes how a probe was measured, as in ``tcp-rr, 64 B, quiet conditions, 60 paired blocks, 95 % intervals``.
+
+    The rate and the load are named only if they are set. Pages pass the function that translates texts as ``gettext``;
+    without it, the description is in English.
+    """
+    options = measurement.options
+    parts = [str(probe)]
+    if probe not in {Probe.HTTP, Probe.DNS}:
+        parts.append(f"{options.payload_of(probe)} B")
+    if probe is Probe.DNS:
+        parts.append(options.lookup_name)
+    if options.rate is not None:
+        rate = gettext("%(rate)s requests per second, timed from their scheduled starts")
+        parts.append(rate % {"rate": f"{options.rate:g}"})
+    if options.under_load:
+        parts.append(gettext("while a stream saturates the same path"))
+    quiet = options.conditions is Conditions.QUIET
+    parts.append(gettext("quiet conditions") if quiet else gettext("ordinary conditions"))
+    pairs = max((one.rounds for one in measurement.comparisons if one.probe is probe), default=0)
+    if pairs:
+        parts.append(gettext("%(count)d paired blocks") % {"count": pairs})
+        parts.append(gettext("95 %% intervals") % {})
+    return ", ".join(parts)
 
 
 def write_headline(measurement: Measurement, probe: Probe | None = None) -> Headline:

@@ -14,7 +14,7 @@ from dashboard.core.experiments.picture import Picture
 from dashboard.core.experiments.stream import Snapshot
 from dashboard.core.measurements.conditions import describe_conditions
 from dashboard.core.measurements.formatting import NOTHING, format_offset, moment_of
-from dashboard.core.measurements.headline import probes_of
+from dashboard.core.measurements.headline import describe_options, probes_of
 from dashboard.core.measurements.measurement import Probe
 from dashboard.core.paths.words import describe_path
 from dashboard.core.reports.charts import (
@@ -209,6 +209,7 @@ def _probe(run: RunView, probe: Probe, modes: dict[str, str]) -> Data:
     lines = [(chart, lines_data(chart)) for chart in (ecdf_chart(run, probe), times_chart(run, probe))]
     return {
         "probe": str(probe),
+        "about": clean(describe_options(run.measurement, probe)),
         "intervals": intervals_data(intervals) if intervals is not None else None,
         "table": table_data(latency_table(run.measurement, probe), 8),
         "lines": [
@@ -228,11 +229,10 @@ def _run(run: RunView, modes: dict[str, str]) -> Data:
     measurement = run.measurement
     conditions = describe_conditions(measurement.options.conditions, measurement.environment.cores_awake)
     ended = measurement.stop_reason or ("" if measurement.stopped is not None else "Not finished.")
+    about = f"{ended} Seed {measurement.seed}, {measurement.elapsed_s:.1f} s. Conditions: {conditions}."
     return {
         "title": clean(run.title or "Measurement"),
-        "about": clean(
-            f"{ended} Seed {measurement.seed}, {measurement.elapsed_s:.1f} s. Conditions: {conditions}.".strip()
-        ),
+        "about": clean(about.strip()),
         "probes": [_probe(run, probe, modes) for probe in probes_of(measurement)],
     }
 

@@ -12,7 +12,7 @@ from dashboard.core.experiments.journal import Trial
 from dashboard.core.experiments.messages import Column, Row
 from dashboard.core.measurements.conditions import describe_conditions
 from dashboard.core.measurements.formatting import moment_of
-from dashboard.core.measurements.headline import probes_of
+from dashboard.core.measurements.headline import describe_options, probes_of
 from dashboard.core.measurements.measurement import Measurement
 from dashboard.core.reports.charts import latency_table
 from dashboard.core.reports.view import ReportView
@@ -88,7 +88,8 @@ def _latency(title: str, measurement: Measurement) -> list[str]:
             continue
         cells = [(*line[:1], line[2], line[4], *line[7:10], line[1]) for line in table.body]
         head = ("path", "p50 µs", "p99 µs", "difference µs", "95 % interval", "verdict", "n")
-        lines += [f"### {escape(title)}: {escape(str(probe))}", "", *_table(head, cells), ""]
+        lines += [f"### {escape(title)}: {escape(str(probe))}", ""]
+        lines += [escape(describe_options(measurement, probe), 500), "", *_table(head, cells), ""]
     if lines:
         conditions = describe_conditions(measurement.options.conditions, measurement.environment.cores_awake)
         lines += [f"Conditions: {escape(conditions)}.", ""]

@@ -9,10 +9,9 @@ from dataclasses import dataclass, replace
 from django.utils.translation import gettext as _
 
 from dashboard.core.measurements.axes import DifferenceAxis, Tick, lay_out_differences
-from dashboard.core.measurements.conditions import Conditions
 from dashboard.core.measurements.formatting import NOTHING, format_interval, format_rate, micros, mode_of, signed
-from dashboard.core.measurements.headline import Headline, label_of, probes_of, write_headline
-from dashboard.core.measurements.measurement import ComparisonResult, Measurement, Options, Probe, SeriesResult
+from dashboard.core.measurements.headline import Headline, describe_options, label_of, probes_of, write_headline
+from dashboard.core.measurements.measurement import ComparisonResult, Measurement, Probe, SeriesResult
 from dashboard.core.measurements.series_labels import label_series
 
 
@@ -122,30 +121,6 @@ def _series_row(
     )
 
 
-def describe_options(options: Options, probe: Probe, pairs: int) -> str:
-    """Describes the options, as in ``tcp-rr, 64 B, quiet conditions, 60 paired blocks, 95 % intervals``.
-
-    The rate and the load are named only if they are set. ``pairs``: the number of paired blocks.
-    """
-    parts = [str(probe)]
-    if probe not in {Probe.HTTP, Probe.DNS}:
-        parts.append(f"{options.payload_of(probe)} B")
-    if probe is Probe.DNS:
-        parts.append(options.lookup_name)
-    if options.rate is not None:
-        parts.append(
-            _("%(rate)s requests per second, timed from their scheduled starts") % {"rate": f"{options.rate:g}"}
-        )
-    if options.under_load:
-        parts.append(_("while a stream saturates the same path"))
-    quiet = options.conditions is Conditions.QUIET
-    parts.append(_("quiet conditions") if quiet else _("ordinary conditions"))
-    if pairs:
-        parts.append(_("%(count)d paired blocks") % {"count": pairs})
-        parts.append(_("95 %% intervals") % {})
-    return ", ".join(parts)
-
-
 def view_group(measurement: Measurement, probe: Probe, modes: Mapping[str, str] | None = None) -> GroupView:
     """Returns the results of one probe, with the differences from the baseline placed on one axis, which contains zero.
     ``modes``: the mode of each column, by key."""
@@ -171,7 +146,7 @@ def view_group(measurement: Measurement, probe: Probe, modes: Mapping[str, str] 
     return GroupView(
         str(probe),
         write_headline(measurement, probe),
-        describe_options(measurement.options, probe, max([one.rounds for one in compared.values()], default=0)),
+        describe_options(measurement, probe, _),
         labels[baseline].words if baseline in labels else "",
         tuple(rows),
         ticks,

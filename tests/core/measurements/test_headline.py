@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from dashboard.core.measurements.headline import Headline, write_headline
+from dashboard.core.measurements.headline import Headline, describe_options, write_headline
 from dashboard.core.measurements.measurement import (
     ComparisonResult,
     Environment,
     Measurement,
+    Options,
     Probe,
     SeriesResult,
     Stop,
@@ -54,6 +55,31 @@ LOOPBACK, ADDRESS, DNAT, PROXY = (
     "bridge/published-dnat",
     "bridge/published-proxy",
 )
+
+
+@pytest.mark.parametrize(
+    ("options", "probe", "expected"),
+    [
+        (Options(), Probe.TCP_RR, "tcp-rr, 64 B, quiet conditions"),
+        (Options(), Probe.TCP_STREAM, "tcp-stream, 65536 B, quiet conditions"),
+        (Options(lookup_name="web"), Probe.DNS, "dns, web, quiet conditions"),
+        (Options(payload_bytes=9, rate=0.5, under_load=True), Probe.HTTP, "http, RATE, LOAD, quiet conditions"),
+    ],
+)
+def test_a_description_names_what_was_set_and_what_the_probe_has(options: Options, probe: Probe, expected: str) -> None:
+    measurement = replace(make_measurement(LOOPBACK, {}), options=options)
+    rate = "0.5 requests per second, timed from their scheduled starts"
+    load = "while a stream saturates the same path"
+    assert describe_options(measurement, probe) == expected.replace("RATE", rate).replace("LOAD", load)
+
+
+def test_a_description_is_translated_by_the_function_that_a_page_passes() -> None:
+    measurement = make_measurement(LOOPBACK, {ADDRESS: (1.4, 1.6)})
+    paired = replace(measurement, comparisons=(replace(measurement.comparisons[0], rounds=60),))
+    expected = "tcp-rr, 64 B, QUIET CONDITIONS, 60 PAIRED BLOCKS, 95 % INTERVALS"
+    assert (
+        describe_options(paired, Probe.TCP_RR, lambda text: text.upper().replace("%(COUNT)D", "%(count)d")) == expected
+    )
 
 
 def test_docker_proxy_is_named_if_its_lowest_cost_is_more_than_twice_the_highest_cost_of_the_bridge() -> None:

@@ -9,7 +9,9 @@ from dataclasses import replace
 
 import pytest
 
+from dashboard.core.measurements.conditions import Conditions
 from dashboard.core.measurements.histogram import recorded_counts
+from dashboard.core.measurements.measurement import Options
 from dashboard.core.reports.csv_tables import HISTOGRAMS, PERCENTILES, histogram_lines, percentiles, safe_cell
 from tests.core.report_builders import make_content, make_run
 
@@ -38,6 +40,18 @@ def test_each_series_is_a_line_with_its_interval() -> None:
     proxied = next(line for line in lines if line["path"] == "published-proxy" and line["n"] != "0")
     assert (proxied["mode"], proxied["payload_bytes"]) == ("bridge", "64")
     assert " > " in proxied["hops"]
+
+
+def test_a_series_under_load_differs_from_an_idle_one_in_the_last_columns() -> None:
+    options = Options(rate=2000.0, under_load=True, conditions=Conditions.ORDINARY)
+    loaded, idle = make_run(count=2, options=options), make_run(count=2)
+    content = make_content(measurements=(replace(loaded, id="loaded"), replace(idle, id="idle")))
+    lines = csv.reader(io.StringIO(percentiles(content)))
+    assert next(lines)[-4:] == ["unavailable", "conditions", "rate_per_s", "under_load"]
+    assert {(line[0], *line[-3:]) for line in lines} == {
+        ("loaded", "ordinary", "2000.0", "yes"),
+        ("idle", "quiet", "", "no"),
+    }
 
 
 def test_every_request_is_in_a_histogram() -> None:

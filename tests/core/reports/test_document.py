@@ -10,7 +10,8 @@ import pytest
 
 from dashboard.core.experiments.messages import Relation, Row, TimelineItem
 from dashboard.core.experiments.picture import Edge, Picture
-from dashboard.core.measurements.measurement import Stop
+from dashboard.core.measurements.conditions import Conditions
+from dashboard.core.measurements.measurement import Options, Probe, Stop
 from dashboard.core.reports.document import (
     BREAK,
     LONG_WORD,
@@ -221,6 +222,18 @@ def test_a_run_has_the_reason_of_its_end_and_tables_of_figures() -> None:
         changed = replace(open_run, measurement=measurement, title="")
         (run,) = document_data(replace(view(), runs=(changed,)))["runs"]
         assert (run["title"], run["about"]) == ("Measurement", about)
+
+
+def test_each_probe_states_its_payload_rate_load_and_conditions() -> None:
+    options = Options(payload_bytes=512, rate=2000.0, under_load=True, conditions=Conditions.ORDINARY)
+    loaded = make_run(probes=(Probe.TCP_RR, Probe.UDP_RR), count=12, options=options)
+    data = document_data(build_view(make_content(measurements=(loaded, make_run(count=12)))))
+    rate = "2000 requests per second, timed from their scheduled starts, while a stream saturates the same path"
+    intervals = "12 paired blocks, 95 % intervals"
+    assert [[probe["about"] for probe in run["probes"]] for run in data["runs"]] == [
+        [f"{probe}, 512 B, {rate}, ordinary conditions, {intervals}" for probe in ("tcp-rr", "udp-rr")],
+        [f"tcp-rr, 64 B, quiet conditions, {intervals}"],
+    ]
 
 
 def test_positions_in_a_chart_are_between_0_and_1() -> None:

@@ -10,6 +10,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from dashboard.core.experiments.messages import Relation, Row
+from dashboard.core.measurements.measurement import Options
 from dashboard.core.reports.markdown import escape, markdown
 from dashboard.core.reports.model import ClaimResult, ClaimVerdict
 from dashboard.core.reports.view import Fact, ReportView, build_view
@@ -180,6 +181,17 @@ def test_rows_that_are_the_same_are_left_out_and_absent_cells_have_their_word() 
     assert len(table(*[row] * 31)) == 30
     assert "more rows differ" not in markdown(replace(view, snapshot=replace(view.snapshot, rows=(row,) * 30)))
     assert "1 more rows differ" in markdown(replace(view, snapshot=replace(view.snapshot, rows=(row,) * 31)))
+
+
+def test_the_figures_of_a_probe_follow_its_payload_rate_and_load() -> None:
+    runs = (make_run(count=12, options=Options(rate=2000.0, under_load=True)), make_run(count=12))
+    lines = markdown(build_view(make_content(measurements=runs))).splitlines()
+    rate = "2000 requests per second, timed from their scheduled starts, while a stream saturates the same path"
+    below = [lines[number + 2] for number, line in enumerate(lines) if line.startswith("### nginx on port 80")]
+    assert below == [
+        escape(f"{about}, quiet conditions, 12 paired blocks, 95 % intervals", 500)
+        for about in (f"tcp-rr, 64 B, {rate}", "tcp-rr, 64 B")
+    ]
 
 
 def test_figures_of_a_latency_table_are_aligned_to_the_right() -> None:
