@@ -15,13 +15,13 @@ from dashboard.core.measurements.conditions import Conditions
 from dashboard.core.measurements.measurement import ANSWERED_BY_US, Environment, Measurement, Probe
 from dashboard.core.measurements.schedule import describe_share
 from dashboard.core.measurements.series_labels import label_signatures
+from dashboard.core.reports.charts import MAX_BANDS
 from dashboard.core.reports.view import environment_facts
 from dashboard.templatetags.words import WORDS
 from dashboard.web.measurements import presenters as measurement_presenters
 
 register = template.Library()
 
-MAX_BANDS = 4
 LIVE = frozenset({"waiting", "running"})
 
 

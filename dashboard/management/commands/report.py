@@ -18,7 +18,6 @@ from dashboard.management.commanding import NetmodesCommand
 from dashboard.store.reports import listing as report_listing
 from dashboard.store.reports import saved as saved_reports
 from dashboard.store.reports.listing import ListedReport, ReportNotFoundError, ReportPage
-from dashboard.store.reports.saved import ImportResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +88,7 @@ class Command(NetmodesCommand):
     def _import(self, options: dict[str, Any]) -> None:
         data, name = _read(options["file"]), "" if options["file"] == "-" else options["file"]
         try:
-            if options["copy"]:
-                report = report_listing.get_report(saved_reports.import_file(data, file_name=name))
-                result = ImportResult(report, existing=False)
-            else:
-                result = saved_reports.import_once(data, file_name=name)
+            result = saved_reports.import_once(data, file_name=name, copy=options["copy"])
         except InvalidReportError as error:
             raise CommandError(f"Nothing was imported. {error}") from None
         row = result.report

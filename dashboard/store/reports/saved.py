@@ -137,41 +137,32 @@ def _save(content: ReportContent, owner_id: int | None, source: str) -> str:
         raise NotSavedError(str(error)) from None
 
 
-def import_file(
-    data: bytes, owner_id: int | None = None, *, file_name: str = "", check: Callable[[], None] = lambda: None
-) -> str:
+def import_file(data: bytes, owner_id: int | None = None, *, file_name: str = "") -> str:
     """Stores the content of an exported file as a new report and returns the report's id.
 
-    The report is marked as imported if it is from another installation or has a ``file_name``. ``check`` may raise an
-    exception to prevent the import. Importing the same content twice creates two reports. Raises InvalidReportError if
-    the file is not valid.
+    The report is marked as imported if it is from another installation or has a ``file_name``. Importing the same
+    content twice creates two reports. Raises InvalidReportError if the file is not valid.
     """
-    return _insert_imported(*validate_file(data), owner_id, file_name, check)
+    return import_once(data, owner_id, file_name=file_name, copy=True).report.id
 
 
 def import_once(
-    data: bytes, owner_id: int | None = None, *, file_name: str = "", check: Callable[[], None] = lambda: None
+    data: bytes,
+    owner_id: int | None = None,
+    *,
+    file_name: str = "",
+    copy: bool = False,
+    check: Callable[[], None] = lambda: None,
 ) -> ImportResult:
     """Imports a file like ``import_file``. If a report with the same content exists, returns that report and stores
-    nothing."""
+    nothing, unless ``copy`` is true. ``check`` may raise an exception to prevent the import."""
     content, body = validate_file(data)
-    same = find_same(digest_of(body))
+    same = None if copy else find_same(digest_of(body))
     if same is not None:
         return ImportResult(same, existing=True)
-    return ImportResult(get_report(_insert_imported(content, body, owner_id, file_name, check)), existing=False)
-
-
-def import_copy(report: str, owner_id: int | None = None, *, file_name: str = "") -> str:
-    """Imports the content of a saved report as a new report, and returns its id. Raises ReportNotFoundError."""
-    return import_file(frame(content_bytes(report)), owner_id, file_name=file_name)
-
-
-def _insert_imported(
-    content: ReportContent, body: bytes, owner_id: int | None, file_name: str, check: Callable[[], None]
-) -> str:
     check()
     own = content.installation == installation_id()
-    return insert_report(
+    report = insert_report(
         content,
         body,
         owner_id,
@@ -179,6 +170,12 @@ def _insert_imported(
         imported_file=_clean_file_name(file_name),
         check=check,
     )
+    return ImportResult(get_report(report), existing=False)
+
+
+def import_copy(report: str, owner_id: int | None = None, *, file_name: str = "") -> str:
+    """Imports the content of a saved report as a new report, and returns its id. Raises ReportNotFoundError."""
+    return import_file(frame(content_bytes(report)), owner_id, file_name=file_name)
 
 
 def _clean_file_name(name: str) -> str:

@@ -158,10 +158,8 @@ async def import_report(request: HttpRequest, options: Query[ImportQuery]) -> An
     owner_id = request.user.pk
 
     def store(check: Check) -> ImportResult:
-        if options.copy_existing:
-            made = saved_reports.import_file(data, owner_id, file_name=options.file, check=check)
-            return ImportResult(report_listing.get_report(made), existing=False)
-        return saved_reports.import_once(data, owner_id, file_name=options.file, check=check)
+        copy = options.copy_existing
+        return saved_reports.import_once(data, owner_id, file_name=options.file, copy=copy, check=check)
 
     result = await run_cancellable(store)
     return Status(200 if result.existing else 201, _saved(result.report) | {"existing": result.existing})

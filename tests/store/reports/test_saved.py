@@ -102,6 +102,9 @@ def test_a_content_that_a_report_has_already_is_not_imported_again() -> None:
     assert Report.objects.count() == 1
     saved_reports.delete(first.report.id)
     assert not saved_reports.import_once(make_file()).existing
+    copy = saved_reports.import_once(make_file(), copy=True)
+    assert not copy.existing
+    assert copy.report.id != saved_reports.import_once(make_file()).report.id
 
 
 def test_a_copy_has_the_content_and_the_mark_of_the_first() -> None:
@@ -125,7 +128,7 @@ def test_nothing_is_stored_if_the_check_fails_at_the_last_moment() -> None:
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        saved_reports.import_file(make_file(), check=check)
+        saved_reports.import_once(make_file(), check=check)
     assert calls > 1
     assert (Report.objects.count(), ReportTag.objects.count()) == (0, 0)
 
