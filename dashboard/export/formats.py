@@ -4,12 +4,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from django.utils.text import slugify
+
 from dashboard.core.reports.csv_tables import histogram_lines, percentiles
 from dashboard.core.reports.markdown import markdown
 from dashboard.core.reports.model import frame
 from dashboard.export.html import render_file
 from dashboard.export.pdf import pdf
-from dashboard.store.reports.listing import get_report
+from dashboard.store.reports.listing import ListedReport, get_report
 from dashboard.store.reports.reading import content_bytes, load_content, load_derived
 
 
@@ -35,12 +37,19 @@ class Export:
 type Check = Callable[[], None]
 
 
+def file_name(report: ListedReport, form: Format) -> str:
+    """Returns the name of the file with which a report is downloaded: its title, its id and the format's extension, as
+    in ``host-or-bridge-7f2a9c.json``."""
+    return f"{slugify(report.title)[:60] or 'report'}-{report.id}.{form}"
+
+
 def _html(report: str, check: Check) -> Iterator[bytes]:
     content = load_content(report)
     check()
     derived = load_derived(report)
     check()
-    yield render_file(content, derived, digest=get_report(report).digest, check=check)
+    row = get_report(report)
+    yield render_file(content, derived, digest=row.digest, json_file=file_name(row, Format.JSON), check=check)
 
 
 def _pdf(report: str, check: Check) -> Iterator[bytes]:

@@ -23,10 +23,10 @@ _POLICY_WITHIN = 2_000
 _FRAMES = "; frame-ancestors 'none'"  # not supported in meta elements
 
 
-def hash_command(name: str) -> str:
-    """Returns a shell command that computes the hash of an exported JSON file's content with coreutils. ``name`` is the
-    part of the file name after ``report-``."""
-    return f"tail -c +{BEFORE + 1} report-{name}.json | head -c -{BEHIND} | sha256sum"
+def hash_command(file: str) -> str:
+    """Returns a shell command that computes the hash of the content of an exported JSON file with coreutils. ``file``
+    is the file's name, which must need no quotes in a shell."""
+    return f"tail -c +{BEFORE + 1} {file} | head -c -{BEHIND} | sha256sum"
 
 
 def _source(text: str) -> str:
@@ -75,21 +75,24 @@ def render_file(
     derived: Derived,
     *,
     digest: str = "",
+    json_file: str = "",
     anonymised: bool = False,
     check: Callable[[], None] = lambda: None,
 ) -> bytes:
     """Returns the HTML file of a report.
 
     ``derived`` is what ``derive`` returns for the content. ``digest`` is the SHA-256 of the content; if it is empty, it
-    is computed. If ``anonymised`` is true, the file states that details of the machine were removed. ``check`` is
-    called for each row, run and claim, because a large report takes seconds. An exception that it raises ends the work.
+    is computed. ``json_file`` is the name of the report's JSON file; if it is empty, the command that computes the hash
+    from that file is omitted. If ``anonymised`` is true, the file states that details of the machine were removed.
+    ``check`` is called for each row, run and claim, because a large report takes seconds. An exception that it raises
+    ends the work.
     """
     view = derived.view
     shown = digest or digest_of(canonical(content))
     context = frame(SHEETS, ENTRY) | {
         "view": view,
         "digest": shown,
-        "check_command": hash_command(shown[:12]),
+        "check_command": hash_command(json_file) if json_file else "",
         "all_lines": True,
         "replay": view.snapshot is not None,
         "recording": base64.b64encode(zlib.compress(derived.recording, 9)).decode() if view.snapshot else "",

@@ -38,8 +38,8 @@ HELP: tuple[Help, ...] = (
         "evidence",
         _("the evidence"),
         _(
-            "The hash is the SHA-256 of the content's bytes; the command below computes it with coreutils. It proves "
-            "that the report has not changed since it was saved. It does not prove who saved it."
+            "The hash is the SHA-256 of the content's bytes. It proves that the report has not changed since it was "
+            "saved. It does not prove who saved it."
         ),
         "sha256sum(1); docs/report-format.md",
     ),

@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field
 from dashboard.core.reports.model import frame
 from dashboard.core.reports.parse import MAX_BYTES
 from dashboard.core.training.group_quota import RunKind
-from dashboard.export.formats import Format, export_report
+from dashboard.export.formats import Format, export_report, file_name
 from dashboard.latency.environment import read_machine
 from dashboard.store.operations.database_clock import shared_now
 from dashboard.store.reports import listing as report_listing
@@ -227,10 +227,12 @@ async def export(request: HttpRequest, identity: str, ending: str) -> Any:
 
     def render(check: Check) -> HttpResponse:
         exported = export_report(identity, Format(ending), check)
-        return HttpResponse(b"".join(exported.parts), content_type=exported.content_type)
+        response = HttpResponse(b"".join(exported.parts), content_type=exported.content_type)
+        name = file_name(report_listing.get_report(identity), Format(ending))
+        response["Content-Disposition"] = f'attachment; filename="{name}"'
+        return response
 
     response = await run_cancellable(render)
-    response["Content-Disposition"] = f'attachment; filename="report-{identity}.{ending}"'
     response["Content-Security-Policy"] = "sandbox; default-src 'none'; frame-ancestors 'none'"
     return response
 

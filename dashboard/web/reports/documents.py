@@ -2,6 +2,7 @@
 
 from dashboard.core.reports.anonymisation.anonymise import Replacement, anonymise
 from dashboard.core.reports.model import canonical, digest_of
+from dashboard.export.formats import Format, file_name
 from dashboard.export.html import render_file
 from dashboard.store.reports.listing import get_report
 from dashboard.store.reports.reading import derive, load_content, load_derived
@@ -14,7 +15,8 @@ def render_report(identity: str, *, anonymised: bool = False) -> bytes:
     """
     content = load_content(identity)
     if not anonymised:
-        return render_file(content, load_derived(identity), digest=get_report(identity).digest)
+        row = get_report(identity)
+        return render_file(content, load_derived(identity), digest=row.digest, json_file=file_name(row, Format.JSON))
     content, _replacements = anonymise(content)
     return render_file(content, derive(content), digest=digest_of(canonical(content)), anonymised=True)
 

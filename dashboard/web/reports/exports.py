@@ -4,11 +4,10 @@ from collections.abc import AsyncIterator, Iterator
 
 from asgiref.sync import sync_to_async
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
-from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from dashboard.export.formats import Format, export_report
+from dashboard.export.formats import Format, export_report, file_name
 from dashboard.export.pdf import NoPdfError
 from dashboard.web.experiments.views import refuse
 from dashboard.web.http.threaded_views import Check, cancellable
@@ -48,8 +47,7 @@ def export(request: HttpRequest, check: Check, identity: str, ending: str) -> Ht
             response = HttpResponse(b"".join(exported.parts), content_type=exported.content_type)
         except NoPdfError as error:
             return _refuse_pdf(request, str(error))
-    name = slugify(row.title)[:60] or "report"
-    response["Content-Disposition"] = f'attachment; filename="{name}-{identity}.{ending}"'
+    response["Content-Disposition"] = f'attachment; filename="{file_name(row, form)}"'
     response["Content-Security-Policy"] = "sandbox; default-src 'none'; frame-ancestors 'none'"
     response["Cache-Control"] = "private, no-cache"
     return response

@@ -13,6 +13,7 @@ from dashboard.core.experiments.machines.parts import SERVER_NAME, machine_probl
 from dashboard.core.experiments.validation import problems
 from dashboard.core.reports.view import ReportView
 from dashboard.export import example as example_report
+from dashboard.export.formats import Format, file_name
 from dashboard.export.html import hash_command
 from dashboard.models import Experiment, MeasurementRun
 from dashboard.store import parts
@@ -47,13 +48,16 @@ def _source(report: ListedReport) -> dict[str, str]:
     return {}
 
 
-def _report_context(view: ReportView, digest: str, name: str, *, all_lines: bool = False) -> dict[str, Any]:
+def _report_context(
+    view: ReportView, digest: str, name: str, json_file: str, *, all_lines: bool = False
+) -> dict[str, Any]:
     """Returns the variables of the template ``reports/report.html``. ``digest`` is the report's hash, ``name`` its id
-    or ``example``. If ``all_lines`` is true, the page contains all entries of the timeline."""
+    or ``example``, and ``json_file`` the name of its JSON file. If ``all_lines`` is true, the page contains all entries
+    of the timeline."""
     return {
         "view": view,
         "digest": digest,
-        "check_command": hash_command(name),
+        "check_command": hash_command(json_file),
         "all_lines": all_lines,
         "track_url": f"/reports/{name}/track/",
         "replay": view.snapshot is not None,
@@ -63,7 +67,8 @@ def _report_context(view: ReportView, digest: str, name: str, *, all_lines: bool
 def _render_report(request: HttpRequest, identity: str, status: int = 200, **extra: Any) -> HttpResponse:
     row = get_report_or_404(identity)
     all_lines = request.GET.get("lines") == "all"
-    context = _report_context(load_derived(identity).view, row.digest, identity, all_lines=all_lines)
+    json_file = file_name(row, Format.JSON)
+    context = _report_context(load_derived(identity).view, row.digest, identity, json_file, all_lines=all_lines)
     context |= {"row": row, "remarks": saved_reports.remarks(identity), **_source(row), **extra}
     return render(request, "reports/report.html", context, status=status)
 
@@ -154,7 +159,7 @@ def example(request: HttpRequest) -> HttpResponse:
     """Renders the example report, which is part of Netmodes and can be read without Docker."""
     _require_example()
     derived, digest = example_report.load()
-    context = _report_context(derived.view, digest, "example") | {"example": True}
+    context = _report_context(derived.view, digest, "example", example_report.FILE.name) | {"example": True}
     return render(request, "reports/report.html", context)
 
 

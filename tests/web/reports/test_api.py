@@ -145,7 +145,7 @@ async def test_reports_are_found(me: Person, report: str) -> None:
 async def test_each_format_is_a_sandboxed_download(me: Person, report: str, form: Format) -> None:
     answer = await http("GET", f"/api/reports/{report}/export/{form}", who=me)
     assert answer.status == 200
-    assert answer["content-disposition"] == f'attachment; filename="report-{report}.{form}"'
+    assert answer["content-disposition"] == f'attachment; filename="host-or-bridge-{report}.{form}"'
     assert answer["content-security-policy"].startswith("sandbox")
     assert len(answer.body) > 100
 

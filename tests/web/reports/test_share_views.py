@@ -57,6 +57,15 @@ def test_an_anonymised_link_shows_no_detail_of_the_preview(owner: Client, report
     assert "Docker Engine 26.1.5" in document
 
 
+def test_an_anonymised_link_has_no_command_for_the_hash_because_its_content_has_no_json_file(
+    owner: Client, report: str
+) -> None:
+    anonymised = Client().get(make_link(owner, report, scrub="on"), **HERE).content.decode()
+    complete = Client().get(make_link(owner, report), **HERE).content.decode()
+    assert (anonymised.count("| sha256sum"), complete.count("| sha256sum")) == (0, 1)
+    assert "sha256:" in anonymised
+
+
 def test_only_a_get_counts_as_a_view(owner: Client, report: str) -> None:
     path = make_link(owner, report)
     for method in ("get", "head", "head", "get"):

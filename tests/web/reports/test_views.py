@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import html
 import re
+import subprocess
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +20,7 @@ from dashboard.core.reports.anonymisation.identifiers import collect_texts
 from dashboard.core.reports.csv_tables import histogram_lines
 from dashboard.core.reports.model import canonical, decode_content, experiment_signature, frame
 from dashboard.export import example
-from dashboard.export.html import BEFORE, BEHIND, hash_command
+from dashboard.export.html import BEFORE, BEHIND
 from dashboard.models import Annotation, Report
 from dashboard.store import experiments as experiment_store
 from dashboard.store import parts
@@ -163,13 +166,18 @@ def test_ids_are_unique_even_with_two_runs_of_one_probe(owner: Client) -> None:
     assert len(found) == len(set(found))
 
 
-def test_the_shown_command_computes_the_shown_hash(report: str) -> None:
-    file = make_file()
-    assert f"+{BEFORE + 1} " in hash_command(report)
-    assert f"-{BEHIND} " in hash_command(report)
-    content = file[BEFORE:-BEHIND]
-    assert frame(content) == file
-    assert canonical(make_content()) == content
+@pytest.mark.parametrize("path", ["", "export.html"])
+def test_the_shown_command_computes_the_shown_hash_from_the_exported_file(
+    owner: Client, report: str, tmp_path: Path, path: str
+) -> None:
+    exported = owner.get(f"/reports/{report}/export.json", **HERE)
+    file = exported["Content-Disposition"].partition('filename="')[2].rstrip('"')
+    (tmp_path / file).write_bytes(exported.content)
+    (command,) = re.findall(r"<code>(tail [^<]+)</code>", get(owner, f"/reports/{report}/{path}"))
+    done = subprocess.run(
+        ["/bin/sh", "-c", html.unescape(command)], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert (done.stdout.split()[0], done.stderr) == (get_report(report).digest, "")
 
 
 def test_a_long_timeline_shows_its_end_and_on_request_all_entries(owner: Client) -> None:
