@@ -12,7 +12,6 @@ from dashboard.core.reports.model import frame
 from dashboard.core.reports.parse import MAX_BYTES
 from dashboard.core.training.group_quota import RunKind
 from dashboard.export.formats import Format, export_report, file_name
-from dashboard.latency.environment import read_machine
 from dashboard.store.operations.database_clock import shared_now
 from dashboard.store.reports import listing as report_listing
 from dashboard.store.reports import reading as report_reading
@@ -24,6 +23,7 @@ from dashboard.web.http.api_responses import Refusal, json_response
 from dashboard.web.http.database import to_db_thread
 from dashboard.web.http.threaded_views import Check, run_cancellable
 from dashboard.web.reports.documents import list_replacements, render_report
+from dashboard.web.reports.save_views import save_with_machine
 from dashboard.web.service import service
 from dashboard.web.training.group_access import may_open
 
@@ -135,12 +135,10 @@ def save(request: HttpRequest, body: SaveIn) -> Any:
     if not all(may_open(kind, one, request.user) for kind, one in named if one):
         return Status(400, {"detail": "You have no experiment or measurement with this id."})
     details = saved_reports.ReportDetails(body.title, body.notes, tuple(body.tags), owner_id=request.user.pk)
-    engine = service.engine
     if body.experiment:
-        machine = read_machine() if engine else None
-        report = saved_reports.save_experiment(body.experiment, details, runs=body.runs, engine=engine, machine=machine)
+        report = save_with_machine(body.experiment, details, body.runs)
     else:
-        report = saved_reports.save_measurement(body.measurement, details, engine=engine)
+        report = saved_reports.save_measurement(body.measurement, details, engine=service.engine)
     return Status(201, _saved(report_listing.get_report(report)))
 
 

@@ -21,17 +21,19 @@ from dashboard.core.reports.csv_tables import histogram_lines
 from dashboard.core.reports.model import canonical, decode_content, experiment_signature, frame
 from dashboard.export import example
 from dashboard.export.html import BEFORE, BEHIND
-from dashboard.models import Annotation, Report
+from dashboard.models import Annotation, Experiment, Report
 from dashboard.store import experiments as experiment_store
 from dashboard.store import parts
 from dashboard.store.reports import reading as report_reading
 from dashboard.store.reports import saved as saved_reports
 from dashboard.store.reports.listing import find_reports, get_report
+from dashboard.web.service import service
 from tests.core.builders import make_arm
 from tests.core.machine_scenes import two_machines
 from tests.core.scenes import make_scene
+from tests.store.reports.test_snapshot import launched
 from tests.support.records import load_record
-from tests.support.reports import make_content, make_file, with_scene
+from tests.support.reports import ENGINE, make_content, make_file, with_scene
 from tests.support.specs import make_spec
 from tests.web.asgi_client import http, person
 from tests.web.markup import forbidden_in
@@ -263,6 +265,18 @@ def test_an_archived_report_is_hidden_from_the_list_until_it_is_unarchived(owner
     assert "archived" in text_of(get(owner, f"/reports/{report}/"))
     owner.post(f"/reports/{report}/archive/", {"archived": "no"}, **HERE)
     assert find_reports().total == 1
+
+
+@pytest.mark.parametrize(("host", "is_own"), [("", True), ("lan-1", False)])
+def test_a_saved_experiment_has_the_servers_machine_only_if_it_ran_on_the_servers_engine(
+    owner: Client, monkeypatch: pytest.MonkeyPatch, host: str, *, is_own: bool
+) -> None:
+    monkeypatch.setattr(type(service), "engine", ENGINE)
+    experiment = launched()
+    Experiment.objects.filter(pk=experiment).update(host=host)
+    answer = owner.post(f"/experiments/{experiment}/save/", {"title": "Saved"}, **HERE)
+    environment = report_reading.load_content(answer["Location"].split("/")[2]).environment
+    assert (environment.cores > 0) is is_own
 
 
 def test_a_failed_save_comes_back_with_the_entered_values(owner: Client) -> None:
