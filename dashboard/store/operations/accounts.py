@@ -225,9 +225,9 @@ def _session_keys(account: int) -> tuple[str, ...]:
     return tuple(row.session_key for row in live.iterator() if row.get_decoded().get(SESSION_KEY) == str(account))
 
 
-def _end_sessions(account: int) -> tuple[str, ...]:
+def _end_sessions(account: int, kept: str = "") -> tuple[str, ...]:
     SignInLink.objects.filter(user_id=account).delete()
-    keys = _session_keys(account)
+    keys = tuple(key for key in _session_keys(account) if key != kept)
     Session.objects.filter(session_key__in=keys).delete()
     return keys
 
@@ -239,9 +239,11 @@ def has_passwords() -> bool:
 
 
 @audited
-def save_password(form: SetPasswordForm[User]) -> User:
-    """Stores the password of a valid form and returns the user."""
-    return form.save()
+@transaction.atomic
+def save_password(form: SetPasswordForm[User], kept: str) -> tuple[str, ...]:
+    """Stores the password of a valid form. Also ends all browser sessions of the account except the one with the key
+    ``kept``, and invalidates the account's sign-in links. Returns the keys of the ended browser sessions."""
+    return _end_sessions(form.save().pk, kept)
 
 
 def make_token(user: int | None = None) -> str:

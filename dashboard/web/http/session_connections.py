@@ -8,7 +8,10 @@ import logging
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from django.contrib.auth import update_session_auth_hash
+from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
+from django.http import HttpRequest
 from django.utils import timezone
 
 from dashboard.store.operations.accounts import roles_of
@@ -17,6 +20,8 @@ from dashboard.web.http.database import to_db_thread
 
 log = logging.getLogger(__name__)
 SIGNED_OUT = 4403
+#: The name under which a browser session stores the key that it had before the last change of the password.
+_FORMER_KEY = "former_key"
 #: Seconds between two checks. They are needed because sessions expire, and other processes end sessions or change
 #: roles.
 CHECK_S = 10.0
@@ -85,21 +90,37 @@ def reconnect_session(key: str) -> None:
     _disconnect_all(key, TRY_LATER)
 
 
-def _missing_sessions(keys: Sequence[str]) -> set[str]:
-    rows = Session.objects.filter(session_key__in=keys, expire_date__gt=timezone.now())
-    return set(keys) - set(rows.values_list("session_key", flat=True))
+def renew_session(request: HttpRequest, user: User) -> None:
+    """Keeps the browser session of the request valid after the password of its user has changed. It gets a new key.
+
+    The connections that were opened with the former key are not closed here: their pages have the new cookie only after
+    the response. ``close_ended_sessions`` makes them reconnect, in each process of the server.
+    """
+    request.session[_FORMER_KEY] = request.session.session_key
+    update_session_auth_hash(request, user)
+
+
+def _missing_sessions(keys: Sequence[str]) -> dict[str, bool]:
+    """The keys that no browser session has. The value is true if the session continues with another key."""
+    live = Session.objects.filter(expire_date__gt=timezone.now())
+    missing = set(keys).difference(live.filter(session_key__in=keys).values_list("session_key", flat=True))
+    former = {row.get_decoded().get(_FORMER_KEY) for row in live.iterator()} if missing else set()
+    return {key: key in former for key in missing}
 
 
 async def close_ended_sessions() -> None:
     """Closes the connections of browser sessions that no longer exist in the database.
 
-    The pages of a signed-in user then show that the user is signed out. The page of a participant reconnects, because
-    its session may merely have a new key after the browser joined as another participant.
+    The pages of a signed-in user then show that the user is signed out, unless the session continues with another key
+    (``renew_session``): then they reconnect. The page of a participant always reconnects, because its session may
+    merely have a new key after the browser joined as another participant.
     """
-    for key in await to_db_thread(_missing_sessions, tuple(filter(None, _connections))):
+    missing = await to_db_thread(_missing_sessions, tuple(filter(None, _connections)))
+    for key, continues in missing.items():
         for connection in tuple(_connections.get(key, ())):
             user = connection.scope.get("user")
-            _disconnect(connection, SIGNED_OUT if user is not None and user.is_authenticated else TRY_LATER)
+            signed_out = user is not None and user.is_authenticated and not continues
+            _disconnect(connection, SIGNED_OUT if signed_out else TRY_LATER)
 
 
 def _user_of(connection: Connection) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.contrib.auth.forms import SetPasswordForm
 from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.sessions.models import Session
 from django.test import Client
@@ -112,6 +113,19 @@ def test_deactivation_ends_the_sessions_of_this_account_only() -> None:
         accounts.new_link(ada.pk)
     accounts.set_active(ada.pk, active=True)
     assert accounts.new_link(ada.pk)
+
+
+def test_a_new_password_ends_all_sessions_of_this_account_except_one() -> None:
+    ada, eve = invite("ada"), invite("eve")
+    kept, other, stranger = Client(), Client(), Client()
+    for client, user in ((kept, ada), (other, ada), (stranger, eve)):
+        client.force_login(user)
+    form = SetPasswordForm(ada, dict.fromkeys(("new_password1", "new_password2"), "correct horse 7 battery"))
+    assert form.is_valid()
+    assert accounts.save_password(form, kept.session.session_key or "") == (other.session.session_key,)
+    left = set(Session.objects.values_list("session_key", flat=True))
+    assert left == {kept.session.session_key, stranger.session.session_key}
+    assert set(SignInLink.objects.values_list("user", flat=True)) == {eve.pk}
 
 
 def test_missing_objects_belong_to_everyone_and_unowned_ones_to_the_owner() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 from channels.db import database_sync_to_async
@@ -12,7 +13,7 @@ from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.store import experiments as experiment_store
 from dashboard.web.experiments.hub import hub
 from dashboard.web.feed_consumer import READ_ONLY
-from dashboard.web.feed_hub import GONE
+from dashboard.web.feed_hub import GONE, TRY_LATER
 from dashboard.web.http.session_connections import SIGNED_OUT, close_ended_sessions
 from tests.support.fakes import FakeEngine
 from tests.support.polling import eventually
@@ -23,6 +24,7 @@ from tests.web.own_host import lab_here
 
 pytestmark = pytest.mark.django_db(transaction=True)
 OWN = (("origin", ORIGIN),)
+FORM = ("content-type", "application/x-www-form-urlencoded")
 
 
 @pytest.fixture
@@ -70,6 +72,28 @@ async def test_signing_out_closes_the_connections_of_that_session_only(me: Perso
         assert (await http("GET", "/", who=other)).status == 200
         assert theirs.outgoing.empty()
     await eventually(lambda: hub.browsers == 0)
+
+
+async def test_a_new_password_signs_other_browsers_out_and_reconnects_the_pages_of_its_own(
+    me: Person, identity: str
+) -> None:
+    other, path = await person(), f"/ws/experiments/{identity}/"
+    async with websocket(path, who=me, headers=OWN) as mine, websocket(path, who=other, headers=OWN) as theirs:
+        await mine.message()
+        await theirs.message()
+        body = urlencode(dict.fromkeys(("new_password1", "new_password2"), "correct horse 7 battery")).encode()
+        answer = await http("POST", "/account/", who=me, headers=(FORM, *OWN), body=body, token=True)
+        assert answer.status == 200
+        assert await theirs.closed() == SIGNED_OUT
+        assert not await Session.objects.filter(session_key=other.cookies[cookie_name()]).aexists()
+        assert mine.outgoing.empty()
+        await close_ended_sessions()
+        assert await mine.closed() == TRY_LATER
+    begin = f"{cookie_name()}="
+    (cookie,) = (value for name, value in answer.headers if name == "set-cookie" and value.startswith(begin))
+    renewed = Person({**me.cookies, cookie_name(): cookie.removeprefix(begin).partition(";")[0]})
+    async with websocket(path, who=renewed, headers=OWN) as again:
+        assert (await again.message())["type"] == "snapshot"
 
 
 async def test_a_closed_connection_leaves_no_client(me: Person, identity: str) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.forms import PasswordChangeForm, SetPasswordForm
 from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse
@@ -15,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from dashboard.core.operations.roles import Role, table
 from dashboard.store.operations import accounts
 from dashboard.store.operations.accounts import AccountError
-from dashboard.web.http.session_connections import end_session, reconnect_session
+from dashboard.web.http.session_connections import end_session, reconnect_session, renew_session
 from dashboard.web.http.threaded_views import threaded
 
 
@@ -104,7 +103,7 @@ def change(request: HttpRequest, account: int, what: str) -> HttpResponse:
 def own_account(request: HttpRequest) -> HttpResponse:
     """Renders the page of the user's own account, with a form that sets or changes the password.
 
-    A new password signs the user out in all other browsers.
+    A new password signs the user out in all other browsers, and invalidates the user's sign-in links.
     """
     user = User.objects.get(pk=request.user.pk or 0)
     kind = PasswordChangeForm if user.password and user.has_usable_password() else SetPasswordForm
@@ -113,9 +112,10 @@ def own_account(request: HttpRequest) -> HttpResponse:
     form = kind(user, request.POST)
     if not form.is_valid():
         return _own_page(request, form, 400)
-    saved = accounts.save_password(form)
-    update_session_auth_hash(request, saved)
-    return _own_page(request, PasswordChangeForm(saved), done=True)
+    for key in accounts.save_password(form, request.session.session_key or ""):
+        end_session(key)
+    renew_session(request, form.user)
+    return _own_page(request, PasswordChangeForm(form.user), done=True)
 
 
 def _own_page(
