@@ -168,9 +168,10 @@ def decode_event(event: _Format, raw: bytes) -> PacketEvent:
         (number,) = struct.unpack_from("=I", raw, offsets["reason"])
         return PacketEvent(event.kind, packet, reason=event.reasons.get(number, str(number)), ethertype=ethertype)
     # A field of variable length: its length and its place.
-    length, place = divmod(struct.unpack_from("=I", raw, offsets["name"])[0], 1 << 16)
-    name = raw[place : place + length].partition(b"\0")[0].decode("utf-8", "replace")
-    return PacketEvent(event.kind, packet, name, ethertype=ethertype)
+    size, place = divmod(struct.unpack_from("=I", raw, offsets["name"])[0], 1 << 16)
+    name = raw[place : place + size].partition(b"\0")[0].decode("utf-8", "replace")
+    length = struct.unpack_from("=I", raw, offsets["len"])[0] if event.kind is EventKind.SENT else 0
+    return PacketEvent(event.kind, packet, name, ethertype=ethertype, length=length)
 
 
 @cache
@@ -199,8 +200,12 @@ def read_formats(text: str) -> tuple[_Format, ...]:
         fields = re.findall(r"field:[^;]*?(\w+)(?:\[\w*\])?;\s*offset:(\d+);", part)
         reasons = {int(number): name for number, name in re.findall(r"\{ (\d+), \"(\w+)\" \}", part)}
         found.append(_Format(int(identity[1]), kind, {name: int(at) for name, at in fields}, reasons))
-    needed = {EventKind.SENT: "protocol", EventKind.RECEIVED: "name", EventKind.DROPPED: "reason"}
-    usable = [one for one in found if needed[one.kind] in one.offsets and "skbaddr" in one.offsets]
+    needed = {
+        EventKind.SENT: {"skbaddr", "name", "protocol", "len"},
+        EventKind.RECEIVED: {"skbaddr", "name"},
+        EventKind.DROPPED: {"skbaddr", "reason"},
+    }
+    usable = [one for one in found if needed[one.kind] <= one.offsets.keys()]
     if {one.kind for one in usable} != set(EventKind):
         raise EventsUnavailableError("this kernel's tracepoints have no drop reasons, which need Linux 5.17")
     return tuple(usable)

@@ -21,6 +21,7 @@ format:
 \tfield:__data_loc char[] name;\toffset:8;\tsize:4;\tsigned:0;
 \tfield:const void * skbaddr;\toffset:16;\tsize:8;\tsigned:0;
 \tfield:u16 protocol;\toffset:30;\tsize:2;\tsigned:0;
+\tfield:unsigned int len;\toffset:36;\tsize:4;\tsigned:0;
 name: netif_receive_skb
 ID: 8
 format:

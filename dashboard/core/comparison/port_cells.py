@@ -6,11 +6,11 @@ from dashboard.core.comparison.cells import Cell, Cells, ObservedColumns, RowKey
 from dashboard.core.experiments.messages import ArmStatus, Column, PublishedPort
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.addresses import bracket
+from dashboard.core.namespaces.resolver import DOCKER_SERVER
 from dashboard.core.namespaces.state import Listener, NamespaceState
 
 #: The word for a port of a routed network.
 ROUTED = "not published: routed"
-EMBEDDED_RESOLVER = "127.0.0.11"
 DNS_PORT = 53
 SLIRP4NETNS = "slirp4netns"
 PORT_RANGE, DEFAULT_RANGE = "net.ipv4.ip_local_port_range", (32768, 60999)
@@ -54,12 +54,12 @@ def listener_cells(observed: ObservedColumns, column: Column, state: NamespaceSt
     published = {one.host_port for other in observed.columns for one in other.published}
     apart = column.key != MACHINE and not observed.shares_machine(column.key)
     for listener in state.listeners:
-        if apart and listener.address == EMBEDDED_RESOLVER and listener.container is None:
+        if apart and listener.address == DOCKER_SERVER and listener.container is None:
             key = RowKey(
                 "listeners",
                 f"{listener.protocol} resolver",
                 "",
-                f"{listener.protocol} {EMBEDDED_RESOLVER}",
+                f"{listener.protocol} {DOCKER_SERVER}",
                 (99999, listener.protocol),
             )
             yield (

@@ -31,8 +31,6 @@ from dashboard.core.namespaces.links import exit_link, is_cable, lower_link, vet
 from dashboard.core.namespaces.state import Interface, NamespaceState
 from dashboard.core.namespaces.visibility import name_machine
 
-__all__ = ["Box", "Edge", "Picture", "draw", "draw_narrow", "draw_wide"]
-
 
 def _inner(stack: DrawnNamespace, mode: str, x: float, y: float, w: float) -> tuple[list[Box], float]:
     """Places the boxes in a stack: interfaces on the left, listeners on the right. Returns the boxes, and the bottom

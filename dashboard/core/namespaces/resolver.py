@@ -88,9 +88,9 @@ def classify(
     if mode is None:
         return Origin.MACHINE
     servers = resolver.nameservers
+    if servers == (DOCKER_SERVER,) and mode not in {Mode.HOST, Mode.NONE}:
+        return Origin.DOCKER  # also on the default bridge, while another network is connected
     if mode in NETWORK_DRIVERS or mode is Mode.CONTAINER:
-        if servers == (DOCKER_SERVER,):
-            return Origin.DOCKER
         if PODMAN_DOMAIN in resolver.search:
             return Origin.AARDVARK
         if mode is not Mode.CONTAINER:

@@ -4,6 +4,7 @@ every path; the results of one use are a trial."""
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from dashboard.core.comparison.phrases import join_names
 from dashboard.core.experiments.journal import Attempt, Trial
 from dashboard.core.experiments.messages import Column
 from dashboard.core.namespaces.addresses import address_of
@@ -160,9 +161,4 @@ def _describe_clients(requested: Sequence[Attempt], titles: Mapping[str, str]) -
         if attempt.path == PathKind.TO_LAN and (client := address_of(attempt.client_seen)):
             sources.setdefault(client, []).append(titles.get(attempt.origin, attempt.origin))
     if sources:
-        yield f"the neighbour saw {', '.join(f'{_join(origins)} as {client}' for client, origins in sources.items())}"
-
-
-def _join(names: Sequence[str]) -> str:
-    *first, last = names
-    return f"{', '.join(first)} and {last}" if first else last
+        yield "the neighbour saw " + ", ".join(f"{join_names(keys)} as {client}" for client, keys in sources.items())

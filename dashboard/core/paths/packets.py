@@ -28,13 +28,15 @@ class EventKind(StrEnum):
 @dataclass(frozen=True, slots=True)
 class PacketEvent:
     """One event of a packet that the kernel reported. ``packet`` identifies the packet until it is freed. ``link`` is
-    empty for a drop. ``reason`` is empty for other events. ``ethertype`` is 0 for received packets."""
+    empty for a drop. ``reason`` is empty for other events. ``ethertype`` and ``length`` (in bytes) are 0 for received
+    packets."""
 
     kind: EventKind
     packet: int
     link: str = ""
     reason: str = ""
     ethertype: int = 0
+    length: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,9 @@ def describe_reason(reason: str) -> str:
 
 def _journey(events: Sequence[PacketEvent]) -> Iterator[PacketEvent]:
     """Yields the events of the first IP packet, up to its drop. The kernel reuses the identity of a freed packet, so
-    the events also end when the first link sends another packet with that identity."""
+    the events also end when the first link sends another packet with that identity. The length tells it apart from the
+    first packet on a link with the same name in another namespace: the later packets of a connection have no options of
+    a SYN."""
     first: PacketEvent | None = None
     for event in events:
         if first is None:
@@ -129,7 +133,7 @@ def _journey(events: Sequence[PacketEvent]) -> Iterator[PacketEvent]:
                 first = event
                 yield event
         elif event.packet == first.packet:
-            if event.kind is EventKind.SENT and event.link == first.link:
+            if event.kind is EventKind.SENT and event.link == first.link and event.length != first.length:
                 return
             yield event
             if event.kind is EventKind.DROPPED:

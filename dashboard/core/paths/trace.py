@@ -53,18 +53,19 @@ def name_machine_in(traced: Trace, title: str) -> Trace:
 
 class _HopReader:
     """Decides each hop. The attributes are facts that several hops share. ``accepted`` is the socket that accepted the
-    client's connection; None if no observed process accepted it. ``forwarded`` is the connection of that process to the
-    server; None if the process forwards nothing."""
+    client's connection, also if the client's host has rewritten the client's address; None if no observed process
+    accepted it. ``forwarded`` is the connection of that process to the server; None if the process forwards nothing."""
 
     def __init__(self, evidence: TraceEvidence) -> None:
         self.evidence = evidence
         rules = ((), ()) if evidence.rules_error else (evidence.before.rules, evidence.after.rules)
         self.increases = read_counter_increases(*rules)
         self.uncounted = read_uncounted(rules[1])
-        self.entry = self._find_entry(evidence.client, evidence.target)
-        ends = (evidence.target, evidence.client)
-        sockets = evidence.client_connections if evidence.client else ()
-        self.accepted = next((socket for socket in sockets if (socket.local, socket.peer) == ends), None)
+        clients = (evidence.client, evidence.client_seen) if evidence.client else ()
+        found = (self._find_entry(client, evidence.target) for client in clients)
+        self.entry = next((entry for entry in found if entry is not None), None)
+        at_target = {socket.peer: socket for socket in evidence.client_connections if socket.local == evidence.target}
+        self.accepted = next((at_target[client] for client in clients if client in at_target), None)
         self.forwarded = self._find_forwarded()
         self.translated, self.rule = self._find_translation()
 
@@ -205,7 +206,7 @@ class _HopReader:
             where = ", in the server's namespace" if is_rootless_forwarder(accepted.process) else ""
             evidence.append(f"its second connection{where}: {forwarded.local} → {forwarded.peer}")
             return Hop.taken(kind, title, *evidence)
-        if self.evidence.client_seen not in {"", self.evidence.client}:
+        if self.evidence.client_seen not in {"", self.evidence.client, accepted.peer}:
             reason = f"{accepted.owner} accepted, and the server saw another client: its second connection was not seen"
             return Hop.unknown(kind, title, reason)
         return Hop.not_seen(kind, title, f"{accepted.owner} accepted the connection and answered itself")
@@ -216,7 +217,9 @@ class _HopReader:
         rules = [_describe_increase(rule) for rule in self.increases if not rule.to]
         if entry is not None and entry.translated_from:
             return Hop.taken(kind, title, f"{client} became {entry.translated_from}", *rules)
-        if entry is not None:
+        if entry is not None and entry.source != client:
+            reason = f"the packets already came from {entry.source}: the client's host has rewritten {client}"
+        elif entry is not None:
             reason = f"replies of the tracked connection go to {entry.reply_destination}, the client's own endpoint"
         elif client and client == self.evidence.client_seen:
             reason = "the server saw the client's own endpoint"

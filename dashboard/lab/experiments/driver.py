@@ -489,7 +489,9 @@ class ExperimentDriver:
             try:
                 if self._runs(arm, container):
                     await self._arms.reread_networks(arm, container)
+                    await self.observer.reread_files()
                     await self.observer.refresh_firewall()
+                    self._look_up()
             except EngineError as error:
                 self._recorder.trouble(str(error))
 
@@ -501,8 +503,8 @@ class ExperimentDriver:
                 if not await self._arms.collect_exited(arm, container):
                     # Only this arm, because many arms may have such an event at the same time.
                     await self._arms.observe(self._arm(arm), container)
-                    self._look_up()
                 await self.observer.refresh_firewall()
+                self._look_up()
                 await self._fail_if_empty()
             except (EngineError, OSError) as error:
                 self._recorder.trouble(str(error))

@@ -20,6 +20,7 @@ TIMEOUT_S = 1.0
 UNCHANGED = "only rules of private hosts are traced: a trace adds a table to the packet filter for a moment"
 LOST = "the kernel dropped messages of the trace, because there were too many"
 LEGACY = "iptables has rules of its legacy backend, which are not traced"
+REWRITTEN = "packets reached rules, but none from the client's own address: the client's host may have rewritten it"
 
 
 async def observe_first_packet(client: Namespace, machine: Namespace, path: Path, *, private: bool) -> FirstPacket:
@@ -45,7 +46,9 @@ async def observe_first_packet(client: Namespace, machine: Namespace, path: Path
             rules_error = "" if traced.is_complete else LOST
     rules = () if rules_error else choose_packet(seen, connection.client)
     if not rules:
-        if not rules_error and await has_legacy_rules(machine, ipv6=path.family is Family.INET6):
+        if seen and not rules_error:
+            rules_error = REWRITTEN
+        elif not rules_error and await has_legacy_rules(machine, ipv6=path.family is Family.INET6):
             rules_error = LEGACY
         return FirstPacket(connection.events, (), {}, connection.error, rules_error)
     return FirstPacket(connection.events, rules, await _texts(machine, path.family), connection.error, rules_error)
@@ -78,9 +81,11 @@ async def explain_drop(client: Namespace, machine: Namespace, path: Path, backen
     first = await observe_first_packet(client, machine, path, private=private)
     if rule := first.dropping_rule:
         return f"The machine dropped it: {rule}."
-    if first.reason:
-        return f"The kernel dropped it. {describe_reason(first.reason)}."
+    reason = f"The kernel dropped it. {describe_reason(first.reason)}." if first.reason else ""
+    if reason and first.reason != "NETFILTER_DROP":
+        return reason
     after = await read_counted_listing(machine, backend, ipv6=ipv6)
     if error := before.error or after.error:
-        return f"The machine's rules cannot be read: {error}"
-    return describe_drops(read_drops(before.text.splitlines(), after.text.splitlines()))
+        return reason or f"The machine's rules cannot be read: {error}"
+    counted = describe_drops(read_drops(before.text.splitlines(), after.text.splitlines()))
+    return f"{reason} {counted}".strip()

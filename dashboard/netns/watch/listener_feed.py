@@ -13,6 +13,7 @@ from operator import itemgetter
 from typing import Any
 
 from dashboard.core.namespaces.forwarders import DOCKER_PROXY
+from dashboard.core.namespaces.resolver import DOCKER_SERVER
 from dashboard.core.namespaces.state import Listener, listener_key
 from dashboard.netns.namespace import in_own_thread
 from dashboard.netns.netlink.listeners import ListenerTable, ListeningSocket
@@ -30,8 +31,6 @@ _ATTEMPTS = 3
 _HANDOVER_S = 0.45  # the Engine passes a socket on within 20 ms, on a busy machine later
 _MORE_HANDOVER_S = 1.55  # in addition where docker-proxy runs: then the Engine passes on every socket
 _HANDOVER_POLL_S = 0.03
-#: The address of Docker's resolver. The Engine itself keeps these sockets in the container's namespace.
-_RESOLVER = "127.0.0.11"
 
 
 def search_owners(inodes: Iterable[int], candidates: Candidates | None) -> dict[int, Owner | None]:
@@ -120,7 +119,9 @@ class ListenerFeed:
         process."""
         engines = frozenset(self._engines() if self._engines is not None else ())
         held = {inode for inode, owner in owners.items() if owner is not None and owner.pid in engines}
-        return [socket.inode for socket in self._table.sockets if socket.inode in held and socket.address != _RESOLVER]
+        # The Engine itself keeps the sockets of Docker's resolver in the container's namespace.
+        passed_on = (socket for socket in self._table.sockets if socket.address != DOCKER_SERVER)
+        return [socket.inode for socket in passed_on if socket.inode in held]
 
     def _start_search(self) -> None:
         if self._search is None and self._unsettled():

@@ -95,6 +95,8 @@ PUBLIC_BOTH = (*PUBLIC, "2001:4860:4860::8888", "2001:4860:4860::8844")
         (("127.0.0.11",), MACHINE, Mode.MACVLAN, (), Origin.DOCKER),
         (("127.0.0.11",), MACHINE, Mode.IPVLAN, (), Origin.DOCKER),
         (("127.0.0.11",), MACHINE, Mode.OVERLAY, (), Origin.DOCKER),
+        (("127.0.0.11",), MACHINE, Mode.BRIDGE, (), Origin.DOCKER),  # also connected to another network
+        (("127.0.0.11",), MACHINE, Mode.NONE, (), Origin.OTHER),
         (("192.0.2.1",), MACHINE, Mode.USER_BRIDGE, (), Origin.OTHER),
         (("127.0.0.11",), MACHINE, Mode.CONTAINER, (), Origin.DOCKER),
         (("169.254.1.1", "192.0.2.1"), MACHINE, Mode.PASTA, (), Origin.FORWARDED),

@@ -20,8 +20,8 @@ from dashboard.core.paths.packets import (
 IP, ARP = 0x0800, 0x0806
 
 
-def sent(packet: int, link: str, ethertype: int = IP) -> PacketEvent:
-    return PacketEvent(EventKind.SENT, packet, link, ethertype=ethertype)
+def sent(packet: int, link: str, ethertype: int = IP, length: int = 74) -> PacketEvent:
+    return PacketEvent(EventKind.SENT, packet, link, ethertype=ethertype, length=length)
 
 
 def received(packet: int, link: str) -> PacketEvent:
@@ -61,8 +61,14 @@ def test_a_journey_ends_where_the_packet_is_dropped_or_sent_again() -> None:
         ("eth0 → neighbour", "uplink1 → eth0"),
         "NETFILTER_DROP",
     )
-    again = (sent(1, "lo"), received(1, "lo"), sent(1, "lo"), dropped(1, "NO_SOCKET"))
+    again = (sent(1, "lo"), received(1, "lo"), sent(1, "lo", length=66), dropped(1, "NO_SOCKET"))
     assert (FirstPacket(again).links, FirstPacket(again).reason) == (("lo → lo",), "")
+
+
+def test_links_of_two_namespaces_may_have_one_name() -> None:
+    """A container's eth0, then that of its host."""
+    events = (sent(1, "eth0"), received(1, "veth5"), sent(1, "eth0"), received(1, "lan1"), dropped(1, "NO_SOCKET"))
+    assert (FirstPacket(events).links, FirstPacket(events).reason) == (("eth0 → veth5", "eth0 → lan1"), "NO_SOCKET")
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from tests.core.paths.traces import (
     INSIDE,
     LAN_HOST,
     MASQUERADED,
+    MASQUERADED_BY_OTHER_HOST,
     NFT_INCREMENTED,
     PATH,
     PROXY,
@@ -71,6 +72,8 @@ def kinds(evidence: TraceEvidence, status: HopStatus = HopStatus.TAKEN) -> set[s
         # Another request to the published port was translated; this request still has its connection to docker-proxy.
         (replace(THROUGH_PROXY, entries=None, after=DNAT.after), {"proxy", *BRIDGE_HOPS}, {"conntrack"}),
         (HOST, {"loopback"}, {"conntrack"}),
+        # From a container of another host, which masquerades it.
+        (MASQUERADED_BY_OTHER_HOST, {"conntrack"}, set()),
         (replace(HOST, rules_error="no part of the machine's stack"), {"loopback"}, {"conntrack"}),
         # To the container's own address.
         (
@@ -299,6 +302,17 @@ def test_a_process_that_answers_itself_is_not_a_proxy() -> None:
     hop = next(hop for hop in read_trace(PATH, nameless).hops if hop.kind is HopKind.PROXY)
     assert "nginx" not in hop.reason
     assert "()" not in hop.reason
+
+
+def test_a_client_that_its_own_host_has_rewritten_is_not_taken_for_a_proxy() -> None:
+    hops = {hop.kind: hop for hop in read_trace(PATH, MASQUERADED_BY_OTHER_HOST).hops}
+    assert hops[HopKind.PROXY].reason == "nginx (9) accepted the connection and answered itself"
+    assert (
+        hops[HopKind.MASQUERADE].reason
+        == "the packets already came from 192.0.2.3:50: the client's host has rewritten 172.17.0.9:50"
+    )
+    translated = replace(DNAT, client="172.17.0.9:50")
+    assert {"dnat", "conntrack"} <= kinds(translated)
 
 
 def test_on_a_rootless_engine_hops_name_rootlesskit_s_namespace() -> None:

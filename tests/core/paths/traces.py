@@ -84,6 +84,16 @@ HOST = replace(
     entries=None,
     **samples(lo=10),
 )
+MASQUERADED_BY_OTHER_HOST = replace(
+    HOST,
+    target="192.0.2.2:80",
+    client="172.17.0.9:50",
+    client_seen="192.0.2.3:50",
+    shared=False,
+    own_addresses=frozenset({"172.17.0.9"}),
+    client_connections=(ProcessConnection("nginx", 9, "192.0.2.2:80", "192.0.2.3:50"),),
+    entries=entry("192.0.2.3:50", "192.0.2.2:80"),
+)
 NFT_INCREMENTED = incremented(NFT, "packets 7 bytes 420", "packets 8 bytes 480")
 MASQUERADED = entry("127.0.0.1:50", "127.0.0.1:8080", INSIDE, "172.17.0.1:50")
 BRIDGE_HOPS = {"bridge", "veth", "link"}

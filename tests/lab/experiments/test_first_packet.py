@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -12,7 +13,14 @@ from dashboard.core.namespaces.firewall_listings import Listing
 from dashboard.core.paths.model import Path, PathKind
 from dashboard.core.paths.packets import EventKind, FirstPacket, PacketEvent, RuleStep
 from dashboard.lab.experiments import first_packet
-from dashboard.lab.experiments.first_packet import LEGACY, LOST, UNCHANGED, explain_drop, observe_first_packet
+from dashboard.lab.experiments.first_packet import (
+    LEGACY,
+    LOST,
+    REWRITTEN,
+    UNCHANGED,
+    explain_drop,
+    observe_first_packet,
+)
 from dashboard.netns.namespace import Namespace
 from dashboard.netns.packet_events import Connection
 
@@ -40,6 +48,14 @@ def listing(packets: int) -> Listing:
             FirstPacket(DROPPED),
             (listing(1), listing(2)),
             "The kernel dropped it. NO_SOCKET: no program listens on the port.",
+        ),
+        (
+            FirstPacket((DROPPED[0], replace(DROPPED[1], reason="NETFILTER_DROP"))),
+            (listing(1), listing(2)),
+            (
+                "The kernel dropped it. NETFILTER_DROP: a rule of the packet filter dropped it. "
+                f"{MEANWHILE} rule “-A INPUT -j DROP” (table filter) (1 packet)."
+            ),
         ),
         # The packet met rules and passed them: the rule may have dropped the reply.
         (
@@ -81,25 +97,36 @@ async def test_rules_of_machines_that_are_no_private_hosts_are_not_traced(monkey
     assert (first.rules_error, first.links_error, first.steps, first.links) == (UNCHANGED, "no tracepoints", (), ())
 
 
-class EmptyTrace:
-    """A trace without steps."""
+@dataclass
+class FakeTrace:
+    """A trace with these steps."""
 
-    def __init__(self, *, is_complete: bool) -> None:
-        self.is_complete = is_complete
+    steps: tuple[RuleStep, ...]
+    is_complete: bool
 
     def read(self) -> tuple[RuleStep, ...]:
-        return ()
+        return self.steps
+
+
+ANOTHER = (RuleStep(1, "filter", "X", 0, "accept", "192.0.2.3:5"),)
 
 
 @pytest.mark.parametrize(
-    ("is_complete", "is_legacy", "reason"), [(True, False, ""), (True, True, LEGACY), (False, False, LOST)]
+    ("steps", "is_complete", "is_legacy", "reason"),
+    [
+        ((), True, False, ""),
+        ((), True, True, LEGACY),
+        ((), False, False, LOST),
+        (ANOTHER, True, False, REWRITTEN),
+        (ANOTHER, False, False, LOST),
+    ],
 )
-async def test_no_step_is_no_proof_if_messages_were_lost_or_rules_are_not_traced(
-    is_complete: bool, is_legacy: bool, reason: str, monkeypatch: pytest.MonkeyPatch
+async def test_no_step_of_the_client_is_no_proof_if_messages_were_lost_or_rules_are_not_traced_or_it_was_rewritten(
+    steps: tuple[RuleStep, ...], is_complete: bool, is_legacy: bool, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     @asynccontextmanager
-    async def trace(*_: object) -> AsyncIterator[EmptyTrace]:
-        yield EmptyTrace(is_complete=is_complete)
+    async def trace(*_: object) -> AsyncIterator[FakeTrace]:
+        yield FakeTrace(steps, is_complete)
 
     async def has_legacy_rules(*_: object, **__: object) -> bool:
         return is_legacy

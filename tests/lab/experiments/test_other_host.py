@@ -12,6 +12,7 @@ import pytest
 from dashboard.core.experiments.journal import Attempt
 from dashboard.core.modes import NEIGHBOUR, OTHER_CONTAINER, OTHER_HOST
 from dashboard.core.namespaces.state import Family
+from dashboard.core.paths.hops import HopKind, HopStatus
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.registry import LanPlace
@@ -102,7 +103,11 @@ async def test_the_other_host_and_a_container_there_request_the_service(lab: Lab
         if one.path == "remote-published" and ":18320/" in one.url and "[" not in one.url
     ]
     traced, *_ = await trace(lab.lab, identity, published.key)
-    assert any("DNAT" in str(hop) for hop in traced.hops), traced
+    hops = {hop.kind: hop for hop in traced.hops}
+    assert "DNAT" in hops[HopKind.DNAT].title, traced
+    assert hops[HopKind.CONNTRACK].seen is HopStatus.TAKEN, traced
+    assert hops[HopKind.RULES].seen is not HopStatus.NOT_SEEN, "the rules have seen the packet"
+    assert "docker0" not in hops[HopKind.LINKS].evidence[-1], "the packet goes on to the switch and the other host"
 
 
 async def test_curl_in_the_namespaces_agrees_with_the_requests(

@@ -15,6 +15,8 @@ from dashboard.core.namespaces.resolver import is_loopback
 
 #: The maximum number of published addresses that a sentence names for each column.
 MAX_PORTS = 3
+#: The modes in which the Engine publishes ports. It withdraws them when the container leaves its network.
+_PUBLISHING = frozenset({Mode.BRIDGE, Mode.USER_BRIDGE, Mode.OVERLAY})
 Rule = Callable[[ComparisonTable], tuple[Row, str] | None]
 
 
@@ -40,8 +42,12 @@ def _discarded(table: ComparisonTable) -> tuple[Row, str] | None:
             continue
         discarded = [one for one in table.running_without_text(row) if requested.cells.get(one.key) is not None]
         if discarded:
-            where = join_names(one_line(requested.cells[one.key] or "") for one in discarded)
-            titles = join_titles(discarded)
+            withdrawn = [one for one in discarded if one.mode in _PUBLISHING]
+            chosen = [one for one in discarded if one not in withdrawn] or withdrawn
+            where = join_names(one_line(requested.cells[one.key] or "") for one in chosen)
+            titles = join_titles(chosen)
+            if chosen == withdrawn:
+                return row, f"{row.key} of {titles} was requested at {where} and is not published."
             return (
                 row,
                 f"The Engine discarded -p for {titles}: {row.key} was requested at {where} and is not published.",

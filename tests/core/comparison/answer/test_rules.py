@@ -35,6 +35,12 @@ def with_lookup(modes: tuple[str, ...], name: str, *finding: str) -> dict[str, s
     return sentences(columns, looked)
 
 
+def withdrawn(*modes: str) -> dict[str, str]:
+    """The arms after the Engine has withdrawn their ports, because they have left their network."""
+    columns, states = make_scene(modes, publish=8080)
+    return sentences(tuple(replace(column, published=()) for column in columns), states)
+
+
 CASES = [
     (
         "namespace",
@@ -51,6 +57,16 @@ CASES = [
     (
         "discarded",
         of_modes(*THREE),
+        "The Engine discarded -p for host: 80/tcp was requested at :8080 and is not published.",
+    ),
+    (
+        "discarded",
+        withdrawn("bridge"),
+        "80/tcp of bridge was requested at :8080 and is not published.",
+    ),
+    (
+        "discarded",
+        withdrawn("host", "bridge"),
         "The Engine discarded -p for host: 80/tcp was requested at :8080 and is not published.",
     ),
     ("discarded", of_modes("bridge", "user-bridge"), None),

@@ -10,7 +10,7 @@ from dashboard.core.experiments.lifecycle import Wanted, container_name
 from dashboard.core.experiments.messages import ArmStatus, Phase
 from dashboard.core.experiments.networks import network_name
 from dashboard.core.modes import MACHINE, Mode
-from dashboard.core.namespaces.state import Listener
+from dashboard.core.namespaces.state import Listener, Origin
 from dashboard.core.reports.replay.recording import build_recording, encode_recording
 from dashboard.lab.experiments.driver import ExperimentDriver
 from dashboard.store import journal as journal_store
@@ -108,6 +108,30 @@ async def test_a_restart_while_it_runs_observes_the_new_containers_and_the_machi
     add_link(engine_host, inside, "e-second")
     await eventually(lambda: any(link.name == "e-second" for link in run.view.states["bridge"].interfaces))
     assert any(link.name == "eth0" for link in run.view.states["bridge"].interfaces), "the old watch still speaks"
+
+
+async def test_a_connected_network_changes_the_resolver_and_the_answers_to_names(
+    lab_harness: LabHarness, engine_host: PrivateEngine
+) -> None:
+    identity = await lab_harness.running("bridge", "user-bridge")
+    network, container = network_name(identity, Mode.USER_BRIDGE), container_name(identity, "bridge")
+    own = container_name(identity, "user-bridge")
+    run = lab_harness.driver(identity)
+
+    def finds() -> bool:
+        lookups = run.view.states["bridge"].lookups
+        return any(one.name == own and bool(one.answers) for one in lookups)
+
+    await eventually(lambda: run.view.states["bridge"].lookups)
+    assert not finds()
+    engine_host.docker("network", "connect", network, container)
+    await eventually(finds)
+    resolver = run.view.states["bridge"].resolver
+    assert resolver is not None
+    assert (resolver.nameservers, resolver.origin) == (("127.0.0.11",), Origin.DOCKER)
+    engine_host.docker("network", "disconnect", network, container)
+    await eventually(lambda: not finds())
+    await lab_harness.stop(identity)
 
 
 async def test_a_removed_network_is_recorded_and_the_arm_runs_on(

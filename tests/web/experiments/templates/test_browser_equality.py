@@ -8,9 +8,8 @@ import re
 import msgspec
 import pytest
 
-from dashboard.core.diagram.topology import Box, Picture
 from dashboard.core.experiments.messages import Column, PublishedPort, Row
-from dashboard.core.experiments.picture import DrawnPath
+from dashboard.core.experiments.picture import Box, DrawnPath, Picture
 from dashboard.core.experiments.stream import PlacedRow as Placed
 from dashboard.core.experiments.stream import RowPatch
 from dashboard.core.measurements import formatting
