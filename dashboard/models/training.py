@@ -54,9 +54,10 @@ class TrainingSession(models.Model):
     def __str__(self) -> str:
         return f"{self.id} {self.title}"
 
-    def revealed(self) -> tuple[str, ...]:
-        """The slugs of the steps whose answers are revealed, in the order of revealing. Queries the database."""
-        return tuple(self.revealed_steps.values_list("step", flat=True))
+    def revealed(self) -> dict[str, float]:
+        """The times at which answers were revealed, by the slug of the step, in the order of revealing. Queries the
+        database."""
+        return dict(self.revealed_steps.values_list("step", "at"))
 
 
 class RevealedStep(models.Model):

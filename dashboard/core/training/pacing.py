@@ -1,7 +1,7 @@
 """Decides which steps of a session are open to a participant. Either the instructor sets the pace, or participants
 proceed at their own pace up to a gate."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -44,15 +44,16 @@ def step_at_offset(workshop: Workshop, step: str, offset: int) -> str:
     return workshop.steps[min(max(number, 0), len(workshop.steps) - 1)].slug
 
 
-def with_revealed(records: Records, revealed: Collection[str], truths: Mapping[str, str], at: float) -> Records:
-    """Returns a participant's records as they count in a session without hosts: steps in ``revealed`` that the
-    participant has not done count as done at the time ``at``. ``truths`` has, by step, the result that decides whether
-    a prediction was right."""
+def with_revealed(records: Records, revealed: Mapping[str, float], truths: Mapping[str, str]) -> Records:
+    """Returns a participant's records as they count in a session without hosts: a revealed step that the participant
+    has not done counts as done from the reveal on, or from when it was opened if that was later. ``revealed`` has the
+    time of the reveal by step, ``truths`` the result that decides whether a prediction was right."""
     counted = dict(records)
-    for slug in revealed:
+    for slug, at in revealed.items():
         record: StepRecord = counted.get(slug, EMPTY)
         if not record.passed_at:
-            counted[slug] = replace(record, passed_at=at, truth=record.truth or truths.get(slug, ""))
+            truth = record.truth or truths.get(slug, "")
+            counted[slug] = replace(record, passed_at=max(at, record.opened_at), truth=truth)
     return counted
 
 

@@ -78,7 +78,7 @@ def load_facts(row: TrainingSession, workshop: Workshop, now: float) -> SessionF
     """Reads everything that is recorded about a session. ``now`` counts as the end of a session that is still open."""
     messages, to_all = _messages(row.id)
     events = [Event(one.at, one.kind, "", one.detail) for one in row.events.all()]
-    revealed_at = dict(row.revealed_steps.values_list("step", "at"))
+    revealed_at = row.revealed()
     readings = {
         step: tuple(Reading(at or revealed_at.get(step, row.created_at), reading) for at, reading in read)
         for step, read in session_state.readings(row, [step.slug for step in workshop.steps]).items()

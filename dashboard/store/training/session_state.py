@@ -207,18 +207,18 @@ def state_of(row: TrainingSession, workshop: Workshop, present: int) -> SessionS
         present=present,
         answered=Answer.objects.filter(session_id=row.id, step=step.slug).count(),
         hosts=row.hosts != HostsFor.NONE,
-        revealed=revealed,
+        revealed=tuple(revealed),
         histogram=histogram_of(row, workshop, step.slug) if step.slug in revealed else None,
         hint=None if hint is None else _message(hint),
     )
 
 
-def records_of(row: TrainingSession, walk: Progress | None, now: float) -> Records:
+def records_of(row: TrainingSession, walk: Progress | None) -> Records:
     """A participant's step records as they count in the session. ``walk`` is the participant's stored progress, None
     before the workshop is started. In a session without private hosts, every revealed step counts as done."""
     records: Records = walk.records if walk else {}
-    revealed = row.revealed() if row.hosts == HostsFor.NONE else ()
-    return with_revealed(records, revealed, truths(row, revealed), now) if revealed else records
+    revealed = row.revealed() if row.hosts == HostsFor.NONE else {}
+    return with_revealed(records, revealed, truths(row, revealed)) if revealed else records
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +264,7 @@ def progress_grid(row: TrainingSession, workshop: Workshop, now: float, present:
         key = participant.id
         records = stored.get(person_of(key), {})
         if row.hosts == HostsFor.NONE:
-            records = with_revealed(records, revealed, known, now)
+            records = with_revealed(records, revealed, known)
         progress = progress_row(
             workshop, records, now, hand_raised_at=participant.hand_raised_at, until=paces.until, free=paces.free
         )

@@ -52,7 +52,7 @@ def find_participant(row: TrainingSession, participant: str) -> Participant:
 def _context(row: TrainingSession, key: str) -> dict[str, Any]:
     participant, workshop = find_participant(row, key), workshop_in(row)
     person, now = participants.person_of(participant.id), shared_clock()
-    records = session_state.records_of(row, workshop_store.load_progress(person, row.workshop), now)
+    records = session_state.records_of(row, workshop_store.load_progress(person, row.workshop))
     pacing = session_state.pacing(row, workshop)
     progress = progress_row(
         workshop, records, now, hand_raised_at=participant.hand_raised_at, until=pacing.until, free=pacing.free

@@ -13,7 +13,6 @@ from dashboard.core.workshops.model import Workshop
 from dashboard.lab.remote import experiment_calls
 from dashboard.lab.training.hosts import HostState
 from dashboard.models import TrainingSession
-from dashboard.store.operations.database_clock import shared_clock
 from dashboard.store.training import hosts as group_host_store
 from dashboard.store.training import session_state
 from dashboard.store.training.participants import ParticipantRef
@@ -88,7 +87,7 @@ def place_of(
         free=pacing.free,
         closed=closed_reason(row),
         owner=row.owner_id,
-        records=lambda walk: session_state.records_of(row, walk, shared_clock()),
+        records=lambda walk: session_state.records_of(row, walk),
         extra={"session": row, **(extra or {})},
     )
 

@@ -37,10 +37,15 @@ def test_offsets_stop_at_the_first_and_the_last_step() -> None:
 
 def test_without_hosts_a_step_is_done_once_its_answer_is_revealed() -> None:
     before = {"a": DONE, "c": StepRecord(prediction=0)}
-    after = with_revealed(before, ["a", "c"], {"c": "own"}, 9.0)
+    after = with_revealed(before, {"a": 9.0, "c": 9.0}, {"c": "own"})
     assert after["a"] is DONE
     assert (after["c"].truth, after["c"].passed_at, after["c"].prediction) == ("own", 9.0, 0)
     assert before["c"].passed_at == 0
+
+
+@pytest.mark.parametrize(("opened", "passed"), [(0.0, 9.0), (4.0, 9.0), (12.0, 12.0)])
+def test_without_hosts_the_time_in_a_step_ends_with_the_reveal(opened: float, passed: float) -> None:
+    assert with_revealed({"c": StepRecord(opened_at=opened)}, {"c": 9.0}, {})["c"].passed_at == passed
 
 
 def test_a_timer_is_limited() -> None:

@@ -76,7 +76,7 @@ def test_without_hosts_a_reveal_completes_the_step_for_all() -> None:
     session_state.answer(row, ada.id, "launch", 0, "x", NOW)
     training_sessions.reveal(row.id, instructor(), NOW, "launch", "machine")
     walk = workshop_store.load_progress(ada.person, row.workshop)
-    records = session_state.records_of(again(row), walk, NOW)
+    records = session_state.records_of(again(row), walk)
     assert records["launch"].passed_at == NOW
     assert LAUNCH.predict is not None
     found = session_state.progress_grid(again(row), SHOP, NOW, ())
@@ -86,7 +86,16 @@ def test_without_hosts_a_reveal_completes_the_step_for_all() -> None:
     assert (score.right, score.of) == (1, 1)
     with_hosts = session(hosts="person")
     training_sessions.reveal(with_hosts.id, instructor(), NOW, "launch", "machine")
-    assert session_state.records_of(again(with_hosts), None, NOW) == {}, "with hosts everybody runs it"
+    assert session_state.records_of(again(with_hosts), None) == {}, "with hosts everybody runs it"
+
+
+def test_without_hosts_the_time_of_a_step_in_the_grid_ends_with_the_reveal() -> None:
+    row = session()
+    ada, _ = participant(row)
+    session_state.mark_opened(row, ada.id, "launch", NOW)
+    training_sessions.reveal(row.id, instructor(), NOW + 180, "launch")
+    cell = session_state.progress_grid(again(row), SHOP, NOW + 2700, ()).people[0].row.cells[1]
+    assert (cell.step, cell.seconds) == ("launch", 180.0)
 
 
 def test_the_grid_shows_who_needs_help_and_no_removed_participants() -> None:

@@ -77,7 +77,7 @@ def test_actions_of_the_instructor_are_recorded_as_events() -> None:
     assert training_sessions.reveal(row.id, me, NOW + 4, "launch"), "the second time changes nothing"
     found = again(row)
     assert (found.step, found.timer_ends_at, found.pace, found.gate) == ("launch", 0.0, "gated", "stop")
-    assert found.revealed() == ("launch",)
+    assert found.revealed() == {"launch": NOW + 3}
     names = [kind for kind, _ in kinds(row)]
     assert names == ["created", "timer", "step", "timer", "pace", "gate", "revealed"]
     with pytest.raises(ValueError, match="code"):
