@@ -51,8 +51,8 @@ HELP: tuple[Help, ...] = (
         "session-answers",
         _("the predictions"),
         _(
-            "How often each answer was chosen in this step. Only first answers count. Participants see this when you "
-            "reveal it."
+            "How often each answer was chosen in this step. Only first answers count, and only those before the "
+            "reveal. Participants see this when you reveal it."
         ),
         _PAGE,
     ),

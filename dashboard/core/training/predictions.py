@@ -1,11 +1,11 @@
 """The predictions of a session's participants: their distribution, the correct answer, and scores."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from dashboard.core.workshops.model import Step, correct_choice
-from dashboard.core.workshops.progress import Records
+from dashboard.core.workshops.progress import Records, StepRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,26 @@ def histogram(step: Step, answers: Iterable[int], truth: str, *, revealed: bool)
     shown_truth = (step.predict.choices[right] if right is not None else truth) if known else ""
     read = known and step.predict.answer is None
     return Histogram(step.slug, step.predict.question, choices, counts.total(), shown_truth, read, revealed)
+
+
+def is_late(record: StepRecord, revealed_at: float) -> bool:
+    """Whether the prediction was made after the answer was revealed at the time ``revealed_at``, 0 for never. With such
+    a prediction a participant with a host can go on, but it does not count."""
+    return 0 < revealed_at < record.predicted_at
+
+
+def counted_predictions(records: Iterable[StepRecord], revealed_at: float) -> list[int]:
+    """Returns the predictions of one step that are not late (``is_late``), from the records of all participants."""
+    return [one.prediction for one in records if one.prediction is not None and not is_late(one, revealed_at)]
+
+
+def without_late_predictions(records: Records, revealed: Mapping[str, float]) -> Records:
+    """Returns a participant's records without the predictions that are late (``is_late``). ``revealed`` has the time of
+    the reveal by step."""
+    return {
+        slug: replace(record, prediction=None) if is_late(record, revealed.get(slug, 0.0)) else record
+        for slug, record in records.items()
+    }
 
 
 def has_everyone_answered(people: Collection[str], answered: Collection[str]) -> bool:

@@ -11,7 +11,14 @@ from django.utils.translation import gettext as _
 from dashboard.core.training.host_plan import HostStage, shown_state
 from dashboard.core.training.messages import ParticipantState, SessionMessage, SessionState
 from dashboard.core.training.pacing import Pacing, pacing_of, with_revealed
-from dashboard.core.training.predictions import Histogram, Score, histogram, score_of, session_truth
+from dashboard.core.training.predictions import (
+    Histogram,
+    Score,
+    histogram,
+    score_of,
+    session_truth,
+    without_late_predictions,
+)
 from dashboard.core.training.session import HostsFor, ProgressRow, by_urgency, group_key, progress_row
 from dashboard.core.workshops.model import Workshop
 from dashboard.core.workshops.progress import Event, Records, StepRecord
@@ -173,12 +180,17 @@ def truths(row: TrainingSession, steps: Collection[str]) -> dict[str, str]:
 
 def histogram_of(row: TrainingSession, workshop: Workshop, slug: str, *, peek: bool = False) -> Histogram | None:
     """The histogram of the answers to the question of the step ``slug``; None if the step does not exist. It contains
-    the true answer if the step is revealed, or if ``peek`` is true (for the instructor)."""
+    the true answer if the step is revealed, or if ``peek`` is true (for the instructor). Answers after the reveal do
+    not count."""
     number = workshop.index(slug)
     if number is None:
         return None
-    visible = peek or slug in row.revealed()
-    counts = dict(Answer.objects.filter(session_id=row.id, step=slug).values_list("choice").annotate(Count("pk")))
+    revealed = row.revealed()
+    visible = peek or slug in revealed
+    answers = Answer.objects.filter(session_id=row.id, step=slug)
+    if slug in revealed:  # the rule of core.training.predictions.is_late
+        answers = answers.filter(at__lte=revealed[slug])
+    counts = dict(answers.values_list("choice").annotate(Count("pk")))
     truth = truths(row, [slug]).get(slug, "") if visible else ""
     return histogram(workshop.steps[number], Counter(counts).elements(), truth, revealed=visible)
 
@@ -268,7 +280,8 @@ def progress_grid(row: TrainingSession, workshop: Workshop, now: float, present:
         progress = progress_row(
             workshop, records, now, hand_raised_at=participant.hand_raised_at, until=paces.until, free=paces.free
         )
-        score = score_of(workshop.steps, records, frozenset(revealed)) if row.scores else None
+        counting = without_late_predictions(records, revealed)
+        score = score_of(workshop.steps, counting, frozenset(revealed)) if row.scores else None
         people[key] = ParticipantProgress(participant, progress, score, key in present)
     asking = by_urgency({key: one.row for key, one in people.items()})
     waiting = tuple(participant for participant in everybody if not participant.admitted_at)

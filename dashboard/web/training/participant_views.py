@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from dashboard.core.training.group_quota import RunKind
+from dashboard.core.training.predictions import without_late_predictions
 from dashboard.core.training.session import HostsFor, group_key, parse_name, parse_text, progress_row
 from dashboard.core.workshops.progress import summarise
 from dashboard.engine.protocol import EngineError
@@ -57,13 +58,14 @@ def _context(row: TrainingSession, key: str) -> dict[str, Any]:
     progress = progress_row(
         workshop, records, now, hand_raised_at=participant.hand_raised_at, until=pacing.until, free=pacing.free
     )
+    counting = without_late_predictions(records, row.revealed())
     return {
         "session": row,
         "workshop": workshop,
         "participant": participant,
         "here": participant.id in hub.present(row.id),
         "row": progress,
-        "steps": list(zip(summarise(workshop, records).lines, progress.cells, strict=True)),
+        "steps": list(zip(summarise(workshop, counting).lines, progress.cells, strict=True)),
         "messages": session_state.messages_of(row.id, participant.id),
         "events": workshop_store.load_events(person, row.workshop)[-SHOWN_EVENTS:][::-1],
         "url": _url(row, participant.id),

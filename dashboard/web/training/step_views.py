@@ -79,7 +79,8 @@ async def predict(request: HttpRequest, row: TrainingSession, participant: Parti
         question = found.predict
         if walk is None or place.is_locked(workshop, walk, found):
             return 409, _("Your instructor has not opened this step yet.")
-        if place.closed or step in row.revealed():
+        # With a host, a participant needs a prediction to go on; after the reveal it does not count.
+        if place.closed or (not place.runs and step in row.revealed()):
             return 409, place.closed or _("The answer of this step has already been revealed.")
         if question is None or not 0 <= choice < len(question.choices):
             return 400, _("Choose one of the answers.")

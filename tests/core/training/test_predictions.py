@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from dashboard.core.training.predictions import Score, has_everyone_answered, histogram, score_of, session_truth
+from dashboard.core.training.predictions import (
+    Score,
+    counted_predictions,
+    has_everyone_answered,
+    histogram,
+    is_late,
+    score_of,
+    session_truth,
+    without_late_predictions,
+)
 from dashboard.core.workshops.progress import StepRecord
 from tests.core.workshops.test_progress import WORKSHOP
 
@@ -52,6 +61,18 @@ def test_scores_count_only_known_truths() -> None:
     assert score_of(WORKSHOP.steps, records, frozenset()) == Score(1, 1)
     assert score_of(WORKSHOP.steps, records, frozenset({"c"})) == Score(1, 2)
     assert score_of(WORKSHOP.steps, {"c": StepRecord(prediction=0, passed_at=1.0)}, frozenset()) == Score(0, 0)
+
+
+@pytest.mark.parametrize(
+    ("predicted", "revealed", "late"), [(5.0, 0.0, False), (5.0, 6.0, False), (5.0, 5.0, False), (5.0, 4.0, True)]
+)
+def test_only_predictions_before_the_reveal_count(predicted: float, revealed: float, late: bool) -> None:
+    record = StepRecord(prediction=1, predicted_at=predicted, passed_at=9.0)
+    assert is_late(record, revealed) is late
+    assert counted_predictions([record, StepRecord()], revealed) == ([] if late else [1])
+    counting = without_late_predictions({"b": record}, {"b": revealed} if revealed else {})
+    assert score_of(WORKSHOP.steps, counting, frozenset()) == (Score(0, 0) if late else Score(1, 1))
+    assert counting["b"].passed_at == 9.0
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,25 @@ def test_without_hosts_the_time_of_a_step_in_the_grid_ends_with_the_reveal() -> 
     assert (cell.step, cell.seconds) == ("launch", 180.0)
 
 
+def test_with_hosts_an_answer_after_the_reveal_does_not_count() -> None:
+    row = session(hosts="person", scores=True)
+    ada, cleo = participant(row, "Ada")[0], participant(row, "Cleo", NOW + 1)[0]
+    session_state.answer(row, ada.id, "launch", 0, "x", NOW)
+    training_sessions.reveal(row.id, instructor(), NOW + 10, "launch")
+    session_state.answer(row, cleo.id, "launch", 0, "x", NOW + 20)
+    for one in (ada, cleo):
+        workshop_store.update_step(
+            one.person, row.workshop, "launch", lambda record: replace(record, truth="machine", passed_at=NOW + 30)
+        )
+    found = session_state.histogram_of(again(row), SHOP, "launch")
+    assert found is not None
+    assert [one.count for one in found.choices] == [1, 0]
+    grid = session_state.progress_grid(again(row), SHOP, NOW + 40, ())
+    scores = [one.score for one in grid.people]
+    assert [(score.right, score.of) for score in scores if score is not None] == [(1, 1), (0, 0)]
+    assert [one.row.done for one in grid.people] == [1, 1]
+
+
 def test_the_grid_shows_who_needs_help_and_no_removed_participants() -> None:
     row = session(hosts="person")
     names = ("fine", "stuck", "hand", "gone")

@@ -10,17 +10,20 @@ from channels.db import database_sync_to_async
 from django.template.loader import render_to_string
 
 from dashboard import urls
+from dashboard.core.workshops.progress import StepRecord
 from dashboard.models import Answer, Experiment, Participant, SessionEvent, TrainingSession
 from dashboard.store import experiments as experiment_store
-from dashboard.store.training import session_state
+from dashboard.store import workshops as workshop_store
+from dashboard.store.training import participants, session_state
 from dashboard.store.training import sessions as training_sessions
 from dashboard.store.training.participants import ParticipantRef
 from dashboard.web.service import Service
 from dashboard.web.training.step_context import place_of, workshop_in
+from tests.lab.training_builders import workshop
 from tests.support.specs import make_spec
-from tests.web.asgi_client import NOBODY, is_strict, websocket
+from tests.web.asgi_client import NOBODY, is_strict, person, websocket
 from tests.web.markup import forbidden_in
-from tests.web.training.session_clients import OWN, TwoSessions, get, post, stranger
+from tests.web.training.session_clients import OWN, TwoSessions, get, join, new, post, stranger
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -184,6 +187,40 @@ async def test_a_prediction_counts_once_and_is_revealed_to_all(sessions: TwoSess
     assert "data-session-predictions>" in shown
     assert (await post(f"{launch}predict/", sessions.bob, choice="1")).status == 409, "the answer is revealed"
     assert await database_sync_to_async(Answer.objects.count)() == 1
+
+
+async def test_with_hosts_a_participant_can_predict_after_the_reveal_to_run_the_step() -> None:
+    row, instructor = await new(hosts="person"), await person()
+    ada, cleo = (await join(row.code, "Ada"))[1], (await join(row.code, "Cleo"))[1]
+    steer, launch = f"/sessions/{row.id}/console/steer", f"/sessions/{row.id}/steps/launch/"
+    await post(f"{steer}/step/", instructor, by="next")
+    await post(f"{launch}predict/", ada, choice="1")
+    assert (await post(f"{steer}/reveal/", instructor, step="launch")).status == 302
+    assert "Submit a prediction to see the commands." in (await get(launch, cleo)).text
+    assert (await post(f"{launch}predict/", cleo, choice="0"))["location"] == f"{launch}#predict-title"
+    assert 'data-stage="run"' in (await get(launch, cleo)).text
+    counted = await database_sync_to_async(session_state.histogram_of)(row, workshop(), "launch")
+    assert counted is not None
+    assert (counted.revealed, counted.answered) == (True, 1)
+
+
+async def test_the_page_about_a_participant_judges_only_a_prediction_before_the_reveal() -> None:
+    row = await new(hosts="person")
+
+    def complete(name: str, predicted_at: float) -> str:
+        one = participants.join(row.id, name, 1.0)[0]
+        session_state.answer(row, one.id, "launch", 0, "x", predicted_at)
+        done = StepRecord(prediction=0, predicted_at=predicted_at, truth="machine", passed_at=30.0)
+        workshop_store.update_step(one.person, row.workshop, "launch", lambda _record: done)
+        return f"/sessions/{row.id}/console/seats/{one.id}/"
+
+    early = await database_sync_to_async(complete)("Ada", 10.0)
+    late = await database_sync_to_async(complete)("Cleo", 25.0)
+    await database_sync_to_async(training_sessions.reveal)(row.id, row.owner_id, 20.0, "launch")
+    instructor = await person()
+    for page, judged in ((early, True), (late, False)):
+        shown = await get(page, instructor)
+        assert ("correct</span>" in shown.text) is judged, page
 
 
 async def test_without_hosts_a_gated_session_accepts_predictions_after_revealed_steps(sessions: TwoSessions) -> None:

@@ -83,8 +83,9 @@ class CellReport:
     """One participant in one step.
 
     ``state`` is locked (never opened), predict, run or done. ``seconds`` is the time from opening the step to finishing
-    it. ``truth`` is the correct answer. If the workshop does not fix it, it follows from what was read from this
-    participant's host. If nothing was read there, it follows from the most frequent reading of all hosts.
+    it. ``predicted`` is empty if the participant did not predict before the reveal. ``truth`` is the correct answer. If
+    the workshop does not fix it, it follows from what was read from this participant's host. If nothing was read there,
+    it follows from the most frequent reading of all hosts.
     """
 
     step: str

@@ -18,7 +18,7 @@ import msgspec
 
 from dashboard.core.reports.replay.interning import differences
 from dashboard.core.training.pacing import Pace
-from dashboard.core.training.predictions import histogram
+from dashboard.core.training.predictions import counted_predictions, histogram
 from dashboard.core.training.results.events import INSTRUCTOR, TimelineEntry, display_names, timeline
 from dashboard.core.training.results.facts import SessionFacts, stage_of
 from dashboard.core.training.results.report import predicted_in
@@ -66,7 +66,7 @@ class ReplayBuilder:
         self._records: list[dict[str, StepRecord]] = [{} for _ in facts.participants]
         self._present = [False] * len(facts.participants)
         self._hand = [False] * len(facts.participants)
-        self._revealed: list[str] = []
+        self._revealed: dict[str, float] = {}
         pace_changed = any(event.kind == "pace" for event in facts.events)
         self._head: dict[str, object] = {
             "step": 0,
@@ -103,11 +103,11 @@ class ReplayBuilder:
 
     def _answers(self, at: float) -> Slot:
         step = self._workshop.steps[self._step]
-        predictions = [records[step.slug].prediction for records in self._records if step.slug in records]
-        revealed = step.slug in self._revealed
-        truth = self._facts.truth(step.slug, at) if revealed else ""
-        given = (prediction for prediction in predictions if prediction is not None)
-        shown = histogram(step, given, truth, revealed=revealed)
+        revealed_at = self._revealed.get(step.slug, 0.0)
+        truth = self._facts.truth(step.slug, at) if revealed_at else ""
+        records = (known[step.slug] for known in self._records if step.slug in known)
+        predictions = counted_predictions(records, revealed_at)
+        shown = histogram(step, predictions, truth, revealed=revealed_at > 0)
         if shown is None:
             return "answers", None
         return "answers", {
@@ -182,7 +182,7 @@ class ReplayBuilder:
         slug = event.detail
         if slug in self._revealed or slug not in self._index:
             return "", []
-        self._revealed.append(slug)
+        self._revealed[slug] = event.at
         patch = [self._answers(event.at)]
         if self._facts.hosts == HostsFor.NONE:
             patch += [self._pass(who, slug, event.at) for who in self._facts.members(event.at)]
@@ -206,7 +206,7 @@ class ReplayBuilder:
         match event.kind:
             case "joined" | "back":
                 self._present[who] = True
-                done = self._revealed if self._facts.hosts == HostsFor.NONE and event.kind == "joined" else []
+                done = self._revealed if self._facts.hosts == HostsFor.NONE and event.kind == "joined" else {}
                 text = f"{name} joins" if event.kind == "joined" else f"{name} is back"
                 return text, [self._presence(who), *(self._pass(who, step, event.at) for step in done)]
             case "left" | "away":
@@ -235,7 +235,7 @@ class ReplayBuilder:
                 return "", [self._cell(who, slug)]
             case "predicted":
                 stored = self._facts.participants[who].records.get(slug, EMPTY).prediction
-                records[slug] = replace(record, prediction=stored, opened_at=record.opened_at or at)
+                records[slug] = replace(record, prediction=stored, predicted_at=at, opened_at=record.opened_at or at)
                 words = predicted_in(self._workshop.steps[self._index[slug]], records[slug])
                 answers = [self._answers(at)] if is_current else []
                 return f"{name} predicts: {words} ({title})", [self._cell(who, slug), *answers]

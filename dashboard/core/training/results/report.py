@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from dashboard.core.measurements.statistics import percentile
-from dashboard.core.training.predictions import Histogram, histogram
+from dashboard.core.training.predictions import Histogram, counted_predictions, histogram, is_late
 from dashboard.core.training.results.facts import ParticipantFacts, SessionFacts, counted_records, stage_of
 from dashboard.core.training.results.model import (
     CellReport,
@@ -27,10 +27,10 @@ NO_QUESTION = Histogram("", "", (), 0)
 
 def build_report(facts: SessionFacts, workshop: Workshop) -> SessionReport:
     """Returns the report of a session. Steps that the workshop no longer contains are left out."""
-    truths = facts.truths()
+    truths, revealed = facts.truths(), facts.reveals()
     records = [counted_records(facts, participant, truths) for participant in facts.participants]
     people = tuple(
-        _participant(workshop, participant, counted, truths)
+        _participant(workshop, participant, counted, truths, revealed)
         for participant, counted in zip(facts.participants, records, strict=True)
     )
     steps = tuple(
@@ -39,7 +39,9 @@ def build_report(facts: SessionFacts, workshop: Workshop) -> SessionReport:
             step,
             number,
             [person.cells[number] for person in people],
-            [counted[step.slug].prediction for counted in records if step.slug in counted],
+            counted_predictions(
+                (counted[step.slug] for counted in records if step.slug in counted), revealed.get(step.slug, 0.0)
+            ),
         )
         for number, step in enumerate(workshop.steps)
     )
@@ -62,7 +64,11 @@ def build_report(facts: SessionFacts, workshop: Workshop) -> SessionReport:
 
 
 def _participant(
-    workshop: Workshop, facts: ParticipantFacts, records: Records, truths: Mapping[str, str]
+    workshop: Workshop,
+    facts: ParticipantFacts,
+    records: Records,
+    truths: Mapping[str, str],
+    revealed: Mapping[str, float],
 ) -> PersonReport:
     counts = Counter((event.kind, event.step) for event in facts.events)
     failing = {event.step: event.detail for event in facts.events if event.kind == "checked" and event.detail}
@@ -71,6 +77,7 @@ def _participant(
             step,
             records.get(step.slug, EMPTY),
             truths.get(step.slug, ""),
+            revealed.get(step.slug, 0.0),
             failing=failing.get(step.slug, ""),
             hands=counts["hand", step.slug],
             questions=counts["asked", step.slug],
@@ -106,9 +113,11 @@ def _took(record: StepRecord) -> float | None:
     return record.passed_at - record.opened_at if 0 < record.opened_at <= record.passed_at else None
 
 
-def _cell(step: Step, record: StepRecord, truth: str, *, failing: str, hands: int, questions: int) -> CellReport:
+def _cell(
+    step: Step, record: StepRecord, truth: str, revealed_at: float, *, failing: str, hands: int, questions: int
+) -> CellReport:
     read = record.truth or truth
-    predicted, right = predicted_in(step, record), None
+    predicted, right = "" if is_late(record, revealed_at) else predicted_in(step, record), None
     if step.predict is not None and predicted:
         index = correct_choice(step.predict, read)
         right = record.prediction == index if index is not None or read else None
@@ -166,10 +175,9 @@ def share_of(part: int, whole: int) -> float | None:
 
 
 def _step(
-    facts: SessionFacts, step: Step, number: int, cells: Sequence[CellReport], predictions: Sequence[int | None]
+    facts: SessionFacts, step: Step, number: int, cells: Sequence[CellReport], predictions: Sequence[int]
 ) -> StepReport:
-    given = (prediction for prediction in predictions if prediction is not None)
-    answers = histogram(step, given, facts.truth(step.slug), revealed=True) or NO_QUESTION
+    answers = histogram(step, predictions, facts.truth(step.slug), revealed=True) or NO_QUESTION
     known = sum(cell.right is not None for cell in cells)
     right = sum(bool(cell.right) for cell in cells)
     times = [cell.seconds for cell in cells if cell.seconds is not None]

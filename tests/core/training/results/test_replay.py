@@ -15,7 +15,7 @@ from dashboard.core.training.results.facts import SessionFacts
 from dashboard.core.training.results.replay import MirroredExperiment, build_replay
 from dashboard.core.training.results.report import build_report
 from dashboard.core.workshops.progress import Event
-from tests.core.training_builders import SESSION, START, A, B, C, facts_of, person, record, sessions
+from tests.core.training_builders import END, SESSION, START, A, B, C, facts_of, person, record, sessions
 from tests.core.workshops.test_progress import WORKSHOP
 
 
@@ -67,8 +67,9 @@ def test_the_answers_at_any_time_are_those_given_until_then(facts: SessionFacts)
         if answers is None:
             continue
         assert WORKSHOP.steps[answers["step"]].slug == slug
-        before = sum(1 for when, _who, step in predicted if step == slug and when < at - 0.001)
-        until = sum(1 for when, _who, step in predicted if step == slug and when <= at + 0.001)
+        counted = [when for when, _who, step in predicted if step == slug and when <= revealed.get(slug, END)]
+        before = sum(1 for when in counted if when < at - 0.001)
+        until = sum(1 for when in counted if when <= at + 0.001)
         assert before <= sum(answers["counts"]) == answers["answered"] <= until
         if answers["revealed"]:
             assert revealed[slug] <= at + 0.001
@@ -217,6 +218,15 @@ def test_answers_are_counted_and_the_right_one_is_marked_once_it_is_revealed() -
     ]
     assert [one["known"] for one in answers[1:5]] == [False, False, False, True]
     assert answers[5] is None
+
+
+def test_a_prediction_after_the_reveal_is_not_among_the_answers() -> None:
+    people = (person("Ada", {B: record(START + 5, 1)}), person("Cleo", {B: record(START + 20, 0)}))
+    events = (Event(START + 1, "step", "", B), Event(START + 10, "revealed", "", B))
+    facts = facts_of(*people, events=events)
+    (answers,) = slots_at(facts, "answers")[-1][1]
+    assert (answers["counts"], answers["answered"], answers["revealed"]) == ([0, 1], 1, True)
+    assert slots_at(facts, "c1.1")[-1] == (START + 20, [["run", 0]])
 
 
 def test_a_replay_of_as_many_entries_as_are_allowed_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:

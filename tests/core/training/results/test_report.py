@@ -76,6 +76,17 @@ def test_a_prediction_is_judged_by_the_reading_of_the_own_host() -> None:
     assert (found.people[0].cells[2].right, found.people[-1].cells[2].right) == (True, True)
 
 
+def test_a_prediction_after_the_reveal_is_not_counted_but_its_step_is() -> None:
+    early, late = person("Ada", {B: record(1400, 0, 1450)}), person("Cleo", {B: record(1600, 1, 1650)})
+    found = build_report(facts_of(early, late, events=SESSION.events[1:3]), WORKSHOP)
+    two = step(found, B)
+    assert [choice.count for choice in two.choices] == [1, 0]
+    assert (two.answered, two.known, two.right, two.done) == (1, 1, 0, 2)
+    cleo = found.people[1]
+    assert (cleo.cells[1].state, cleo.cells[1].predicted, cleo.cells[1].right) == ("done", "", None)
+    assert (cleo.done, cleo.answered, cleo.known, cleo.right) == (1, 0, 0, 0)
+
+
 def test_without_hosts_a_revealed_step_is_done_for_those_who_were_present() -> None:
     people = (
         person("Ada", {B: record(1200, 1)}),
