@@ -20,9 +20,9 @@ HELP: tuple[Help, ...] = (
         "session-new",
         _("a new session"),
         _(
-            "The code expires after the chosen hours. Pace: “follow the instructor” keeps all participants at your "
-            "step; “self-paced” unlocks the next step for each participant who finishes one, up to a step that you "
-            "set."
+            "The code expires after the chosen hours, and all private hosts are removed then, unless you extend the "
+            "time in the console. Pace: “follow the instructor” keeps all participants at your step; “self-paced” "
+            "unlocks the next step for each participant who finishes one, up to a step that you set."
         ),
         _PAGE,
     ),

@@ -149,7 +149,7 @@ def plan_actions(
 def _stop_reason(record: HostRecord, host: ObservedHost | None, now: float) -> str:
     """Returns the reason why the host must be stopped; empty if it may run."""
     if record.over:
-        return "The session is over."
+        return "The session is over, or its code has expired."
     if record.desired is DesiredState.STOPPED:
         return "It was stopped."
     if host is not None and record.ttl_s and now - host.started > record.ttl_s:

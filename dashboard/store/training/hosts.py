@@ -130,7 +130,7 @@ def _request(group: str, now: float, first: HostStage) -> str:
     if session is None or session.hosts == HostsFor.NONE:
         raise NoHostError("This session has no private hosts.")
     if is_over(session, now):
-        raise NoHostError("The session is over, and its hosts are removed.")
+        raise NoHostError("The session is over, or its code has expired: its hosts are removed.")
     defaults = {"session": session, "since": now, "used_at": now, "state": first}
     row, created = GroupHost.objects.select_for_update().get_or_create(group=group, defaults=defaults)
     if not created and row.wanted == DesiredState.STOPPED:

@@ -114,7 +114,7 @@ def test_the_reason_for_stopping_a_host_is_described() -> None:
 
     assert "after 1 hour, the time limit" in reason()
     assert "after 10 minutes without use" in reason(ttl_s=0.0, used_at=NOW - 601)
-    assert reason(over=True) == "The session is over."
+    assert reason(over=True) == "The session is over, or its code has expired."
     assert format_duration(5400) == "1.5 hours"
 
 

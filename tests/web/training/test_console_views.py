@@ -19,8 +19,8 @@ from dashboard.web.training.console.pages import SHOWN_EXPERIMENTS
 from tests.lab.training_builders import workshop
 from tests.support.polling import eventually
 from tests.support.specs import make_spec
-from tests.web.asgi_client import websocket
-from tests.web.training.session_clients import OWN, TwoSessions, get, post
+from tests.web.asgi_client import person, websocket
+from tests.web.training.session_clients import OWN, TwoSessions, get, new, post
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -165,6 +165,39 @@ async def test_the_form_creates_a_session(sessions: TwoSessions) -> None:
     assert "Tuesday" in (await get("/sessions/", sessions.owner)).text
     assert "Tuesday" not in (await get("/sessions/", sessions.rival)).text
     assert not await database_sync_to_async(Experiment.objects.exists)()
+
+
+@pytest.mark.parametrize(
+    ("hosts", "before", "after"),
+    [
+        ("none", "The code expires at 07:06 UTC.", "The code has expired."),
+        (
+            "person",
+            "The code expires and all private hosts are removed at 07:06 UTC, unless you extend the time.",
+            "The code has expired, and the private hosts were removed.",
+        ),
+    ],
+)
+async def test_the_console_states_when_the_code_expires_and_private_hosts_are_removed(
+    hosts: str, before: str, after: str
+) -> None:
+    row, instructor = await new(hosts=hosts), await person()
+
+    async def shown() -> str:
+        page = (await get(f"/sessions/{row.id}/console/", instructor)).text
+        return " ".join(page.partition('data-slot="code"')[2].partition("</p>")[2].partition("</p>")[0].split())
+
+    assert (await shown()).endswith(before)
+    await post(f"/sessions/{row.id}/console/steer/doors/", instructor, shut="yes")
+    assert (await shown()).endswith(f"Newcomers wait until you admit them. {before}")
+    await TrainingSession.objects.filter(pk=row.id).aupdate(expires_at=1.0)
+    assert (await shown()).endswith(f'"soft"> {after}')
+
+
+async def test_the_form_states_that_private_hosts_are_removed_when_the_code_expires(sessions: TwoSessions) -> None:
+    page = (await get("/sessions/new/", sessions.owner)).text
+    assert 'aria-describedby="hours-help"' in page
+    assert "Then all private hosts are removed too, unless you extend the time in the console." in page
 
 
 async def test_the_instructor_is_warned_where_only_this_machine_can_open_the_join_address(
