@@ -129,6 +129,13 @@ class Summary:
     finished_at: float
 
 
+def predicted_in(step: Step, record: StepRecord) -> str:
+    """Returns the text of the predicted choice; empty without a prediction, and if the step no longer has the
+    choice."""
+    asked, number = step.predict, record.prediction
+    return asked.choices[number] if asked is not None and number is not None and number < len(asked.choices) else ""
+
+
 def describe_truth(step: Step, truth: str) -> str:
     """Returns the text of the right choice, or ``truth`` if no choice matches; empty if the step asks no question."""
     if step.predict is None:
@@ -142,9 +149,8 @@ def summarise(workshop: Workshop, records: Records) -> Summary:
     lines = []
     for step in workshop.steps:
         record = records.get(step.slug, EMPTY)
-        predicted, right = "", None
-        if step.predict is not None and record.prediction is not None and record.prediction < len(step.predict.choices):
-            predicted = step.predict.choices[record.prediction]
+        predicted, right = predicted_in(step, record), None
+        if step.predict is not None and predicted:
             index = correct_choice(step.predict, record.truth)
             known = index is not None or bool(record.truth)
             right = record.prediction == index if known and record.passed_at else None

@@ -20,6 +20,7 @@ from dashboard.core.workshops.progress import (
     StepStage,
     current_step,
     describe_truth,
+    predicted_in,
     step_stage,
 )
 from dashboard.engine.protocol import EngineError
@@ -136,7 +137,7 @@ async def render_step(
         "steps": list_steps(workshop, records, place.front, place.until, free=place.free),
         "stage": stage,
         "watching": not place.runs,
-        "predicted": _choice_text(step, record),
+        "predicted": predicted_in(step, record),
         "commands": [
             {
                 "number": index,
@@ -165,15 +166,12 @@ async def render_step(
     return await render_page(request, "workshops/step.html", context, status)
 
 
-def _choice_text(step: Step, record: StepRecord) -> str:
-    return step.predict.choices[record.prediction] if step.predict and record.prediction is not None else ""
-
-
 def _is_correct(step: Step, record: StepRecord) -> bool | None:
     """Returns whether the prediction was correct; None if there is no prediction or no known answer."""
-    if step.predict is None or record.prediction is None or (step.predict.reading is not None and not record.truth):
+    predicted = predicted_in(step, record)
+    if step.predict is None or not predicted or (step.predict.reading is not None and not record.truth):
         return None
-    return _choice_text(step, record) == describe_truth(step, record.truth)
+    return predicted == describe_truth(step, record.truth)
 
 
 def find_step(workshop: Workshop, slug: str) -> Step:

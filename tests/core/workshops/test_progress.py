@@ -6,7 +6,15 @@ import pytest
 
 from dashboard.core.workshops.checks.check_types import Check, Finding
 from dashboard.core.workshops.model import Prediction, Step, StepJudgement, Workshop
-from dashboard.core.workshops.progress import StepRecord, current_step, describe_truth, is_done, step_stage, summarise
+from dashboard.core.workshops.progress import (
+    StepRecord,
+    current_step,
+    describe_truth,
+    is_done,
+    predicted_in,
+    step_stage,
+    summarise,
+)
 from dashboard.core.workshops.truth_readings import Reading
 
 GUESS = Prediction("?", ("one", "two"), 1)
@@ -67,6 +75,15 @@ def test_a_step_without_checks_needs_a_press() -> None:
     step = Step("a", "A", "Text.")
     assert not is_done(step, StepRecord(unmet=True), StepJudgement((), {}), pressed=False)
     assert is_done(step, StepRecord(), StepJudgement((), {}), pressed=True)
+
+
+@pytest.mark.parametrize(("prediction", "words"), [(None, ""), (0, "one"), (1, "two"), (2, ""), (99, "")])
+def test_a_prediction_beyond_the_choices_does_not_count(prediction: int | None, words: str) -> None:
+    record = StepRecord(opened_at=1.0, prediction=prediction, passed_at=2.0)
+    assert predicted_in(WORKSHOP.steps[1], record) == words
+    assert predicted_in(WORKSHOP.steps[0], StepRecord(prediction=0)) == ""
+    line = summarise(WORKSHOP, {"b": record}).lines[1]
+    assert (line.predicted, line.right) == (words, words == "two" if words else None)
 
 
 def test_the_summary_compares_predictions_with_the_truth() -> None:

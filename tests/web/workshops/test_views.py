@@ -11,6 +11,7 @@ import pytest
 from channels.db import database_sync_to_async
 
 from dashboard.core.experiments.docker_run import parse_run
+from dashboard.core.workshops.progress import StepRecord
 from dashboard.lab.remote import workshop_calls
 from dashboard.lab.workshops.files import Library
 from dashboard.models import MeasurementRun
@@ -109,6 +110,25 @@ async def test_predict_run_and_reveal_without_a_script(lab_harness: LabHarness, 
     assert [one.name for one in engine.made.values()] == ["one", "two"]
     labels = next(iter(engine.made.values())).labels
     assert labels == {"dev.netmodes.installation": lab_harness.context.installation, "dev.netmodes.workshop": "yes"}
+
+
+async def test_a_step_is_shown_although_its_workshop_no_longer_has_the_predicted_choice(me: Person) -> None:
+    url = await start(me)
+
+    async def shown(record: StepRecord) -> str:
+        def change() -> None:
+            store.update_step(store.user_person(owner().pk), "bridge-and-dns", "two-containers", lambda _record: record)
+
+        await database_sync_to_async(change)()
+        page = await get(url, me)
+        assert page.status == 200
+        return text_of(page)
+
+    assert "Your prediction: One each" in await shown(StepRecord(prediction=1))
+    assert "Your prediction: One each" not in await shown(StepRecord(prediction=7))
+    done = await shown(StepRecord(prediction=7, truth="1", passed_at=1.0))
+    assert "Predicted and observed" in done
+    assert "Not quite" not in done
 
 
 READ = """+++

@@ -21,10 +21,9 @@ from dashboard.core.training.pacing import Pace
 from dashboard.core.training.predictions import counted_predictions, histogram
 from dashboard.core.training.results.events import INSTRUCTOR, TimelineEntry, display_names, timeline
 from dashboard.core.training.results.facts import SessionFacts, stage_of
-from dashboard.core.training.results.report import predicted_in
 from dashboard.core.training.session import HostsFor
 from dashboard.core.workshops.model import Workshop
-from dashboard.core.workshops.progress import EMPTY, Event, StepRecord
+from dashboard.core.workshops.progress import EMPTY, Event, StepRecord, predicted_in
 
 TRACK_VERSION = 1
 #: More than a session of 500 produces in a day. Later entries are left out, and the file reports it.

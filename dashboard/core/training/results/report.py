@@ -17,7 +17,7 @@ from dashboard.core.training.results.model import (
     StepReport,
 )
 from dashboard.core.workshops.model import Step, Workshop, correct_choice
-from dashboard.core.workshops.progress import EMPTY, Records, StepRecord, StepStage, describe_truth
+from dashboard.core.workshops.progress import EMPTY, Records, StepRecord, StepStage, describe_truth, predicted_in
 from dashboard.core.workshops.truth_readings import READINGS
 
 MAX_FAILING = 5
@@ -100,12 +100,6 @@ def _participant(
         questions=sum(cell.questions for cell in cells),
         cells=cells,
     )
-
-
-def predicted_in(step: Step, record: StepRecord) -> str:
-    """Returns the text of the predicted choice; empty if there is no prediction."""
-    asked, number = step.predict, record.prediction
-    return asked.choices[number] if asked is not None and number is not None and number < len(asked.choices) else ""
 
 
 def _took(record: StepRecord) -> float | None:

@@ -10,7 +10,7 @@ from hypothesis import given
 
 from dashboard.core.training.results.facts import SessionFacts
 from dashboard.core.training.results.model import SessionReport, StepReport
-from dashboard.core.training.results.report import build_report, predicted_in, share_of
+from dashboard.core.training.results.report import build_report, share_of
 from dashboard.core.workshops.progress import Event
 from tests.core.training_builders import SESSION, START, A, B, C, facts_of, person, record, sessions
 from tests.core.workshops.test_progress import WORKSHOP
@@ -130,14 +130,6 @@ def test_an_empty_session_has_a_report() -> None:
     assert (empty.joined, empty.took_s, empty.people, len(empty.steps)) == (0, 0.0, (), 3)
     assert {field.name for field in fields(empty)} >= {"schema", "steps", "people"}
     assert empty.created_at == START - 10
-
-
-@pytest.mark.parametrize(("prediction", "words"), [(None, ""), (0, "one"), (1, "two"), (2, ""), (99, "")])
-def test_a_prediction_beyond_the_choices_does_not_count(prediction: int | None, words: str) -> None:
-    two = next(one for one in WORKSHOP.steps if one.slug == B)
-    assert predicted_in(two, record(1100, prediction)) == words
-    first = next(one for one in WORKSHOP.steps if one.slug == A)
-    assert predicted_in(first, record(1100, 0)) == ""
 
 
 @pytest.mark.parametrize(
