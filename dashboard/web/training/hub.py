@@ -13,19 +13,16 @@ from typing import Any
 
 from dashboard.core.experiments.messages import encode
 from dashboard.core.training.host_plan import HostStage
-from dashboard.core.training.messages import ProgressChanged, SessionState
+from dashboard.core.training.messages import ProgressChanged
 from dashboard.core.training.session import GRACE_S, number_of_group
 from dashboard.store.operations.database_clock import shared_clock
-from dashboard.store.training import hosts as group_host_store
 from dashboard.store.training import participants, session_state
-from dashboard.store.training import sessions as training_sessions
 from dashboard.web.feed_hub import GONE, RETRY_S, Abort, Client, FeedHub, Send, WriteNow
 from dashboard.web.http.database import to_db_thread
 from dashboard.web.operations.peer_processes import PeerProcesses
-from dashboard.web.training.hosts.host_requests import absent_machines, place_waiting
+from dashboard.web.training.hosts.host_requests import place_waiting
 from dashboard.web.training.linked_clients import LinkedClients
-from dashboard.web.training.session_feed import INSTRUCTOR, SessionFeed
-from dashboard.web.workshops.views import library
+from dashboard.web.training.session_feed import INSTRUCTOR, SessionFeed, read_hosts, read_state
 
 log = logging.getLogger(__name__)
 COLLECT_S = 0.5
@@ -33,19 +30,6 @@ COLLECT_S = 0.5
 #: participants is sent first.
 OWN_STATES = 20
 HOST_CHECK_S = 1.0
-
-
-def _read_state(session: str, present: int) -> SessionState | None:
-    row = training_sessions.get(session)
-    workshop = library().get(row.workshop) if row is not None else None
-    return session_state.state_of(row, workshop, present) if row is not None and workshop is not None else None
-
-
-def _read_hosts(session: str) -> tuple[frozenset[str], dict[str, tuple[str, str]]]:
-    """Returns the machines that do not respond, and the state of each group's host, with its reason, by group.
-    Queries the database."""
-    absent = absent_machines()
-    return absent, group_host_store.states_of(session, absent)
 
 
 class SessionHub(FeedHub[SessionFeed]):
@@ -187,6 +171,7 @@ class SessionHub(FeedHub[SessionFeed]):
         self._in_loop(lambda: self.linked.end_mirrors(session, current))
 
     async def _run_feed(self, feed: SessionFeed) -> None:
+        failed = False
         while True:
             with suppress(TimeoutError):
                 await asyncio.wait_for(feed.dirty.wait(), HOST_CHECK_S if feed.hosts is not None else None)
@@ -197,8 +182,11 @@ class SessionHub(FeedHub[SessionFeed]):
                     feed.dirty.clear()
                     feed.urgent.clear()
                     await self._pass(feed)
+                    failed = False
             except Exception:
-                log.exception("session %s could not be read; trying again", feed.key)
+                if not failed:  # the cause may last, for example until an error in the workshop is corrected
+                    log.exception("session %s could not be read; trying again", feed.key)
+                failed = True
                 asyncio.get_running_loop().call_later(RETRY_S, feed.dirty.set)
             with suppress(TimeoutError):
                 await asyncio.wait_for(feed.urgent.wait(), COLLECT_S)
@@ -210,7 +198,7 @@ class SessionHub(FeedHub[SessionFeed]):
         wait for one.
         """
         before = feed.hosts or {}
-        feed.absent, hosts = await to_db_thread(_read_hosts, feed.key)
+        feed.absent, hosts = await to_db_thread(read_hosts, feed.key)
         feed.hosts = hosts
         if any(state == HostStage.UNPLACED for state, _reason in hosts.values()):
             await place_waiting()
@@ -232,7 +220,7 @@ class SessionHub(FeedHub[SessionFeed]):
     async def _send_and_record(self, feed: SessionFeed, arrived: set[str], outdated: Collection[str]) -> None:
         now = shared_clock()
         on_peers = self.peers.participants(feed.key)
-        state = await to_db_thread(_read_state, feed.key, len(feed.present(now) | on_peers))
+        state = await to_db_thread(read_state, feed.key, len(feed.present(now) | on_peers))
         if state is None:
             self._close_feed(feed)
             return

@@ -1,12 +1,18 @@
-"""The feed of one training session in a web process: its connections, and the state that they have received."""
+"""The feed of one training session in a web process: its connections, the state that they have received, and how it is
+read."""
 
 import asyncio
 from dataclasses import dataclass, field
 
 from dashboard.core.training.messages import SessionState
 from dashboard.core.training.session import is_present
+from dashboard.store.training import hosts as group_host_store
+from dashboard.store.training import session_state
+from dashboard.store.training import sessions as training_sessions
 from dashboard.store.training.session_versions import SessionVersion
 from dashboard.web.feed_hub import Client, Feed
+from dashboard.web.training.hosts.host_requests import absent_machines
+from dashboard.web.workshops.views import library
 
 INSTRUCTOR = ""  # the key of the instructor among the participants
 
@@ -47,3 +53,26 @@ class SessionFeed(Feed):
         """Returns the ids of the participants who are present in this process at the time ``now``."""
         known = (self.connections.keys() | self.left_at.keys()) - {INSTRUCTOR}
         return {key for key in known if is_present(len(self.connections.get(key, ())), self.left_at.get(key, 0.0), now)}
+
+
+def read_state(session: str, present: int) -> SessionState | None:
+    """Returns the state that all participants see; None if the session was deleted. ``present`` is the number of
+    participants who are connected.
+
+    Raises LookupError if the session's workshop is missing or has errors, for example while its author edits it.
+    Queries the database.
+    """
+    row = training_sessions.get(session)
+    if row is None:
+        return None
+    workshop = library().get(row.workshop)
+    if workshop is None:
+        raise LookupError(f"The workshop “{row.workshop}” is missing or has errors.")
+    return session_state.state_of(row, workshop, present)
+
+
+def read_hosts(session: str) -> tuple[frozenset[str], dict[str, tuple[str, str]]]:
+    """Returns the machines that do not respond, and the state of each group's host, with its reason, by group.
+    Queries the database."""
+    absent = absent_machines()
+    return absent, group_host_store.states_of(session, absent)

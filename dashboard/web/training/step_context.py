@@ -27,10 +27,10 @@ BASE = "training/participant_base.html"
 
 
 def workshop_in(row: TrainingSession) -> Workshop:
-    """Returns the session's workshop. Raises Http404 if it no longer exists."""
+    """Returns the session's workshop. Raises Http404 if it is missing or has errors."""
     workshop = library().get(row.workshop)
     if workshop is None:
-        raise Http404(_("The workshop of this session no longer exists."))
+        raise Http404(_("The workshop of this session is missing or has errors."))
     return workshop
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from channels.db import database_sync_to_async
 
 from dashboard.core.measurements.measurement import Options, Probe
 from dashboard.core.training.capacity import Capacity
+from dashboard.lab.workshops.files import Library
 from dashboard.models import Experiment, TrainingSession
 from dashboard.store import experiments as experiment_store
 from dashboard.store.measurements import runs as measurement_store
 from dashboard.store.training import session_state
 from dashboard.web.http.addresses import own_addresses
-from dashboard.web.training import views
+from dashboard.web.training import step_context, views
 from dashboard.web.training.console.pages import SHOWN_EXPERIMENTS
 from tests.lab.training_builders import workshop
 from tests.support.polling import eventually
@@ -102,6 +104,22 @@ async def test_invalid_commands_are_refused_with_a_sentence(sessions: TwoSession
     assert closed.index("<summary>Delete the session</summary>") < closed.index('console/delete/"')
     assert (await post(f"{steer}/step/", sessions.owner, by="next")).status == 409
     assert (await post(f"/sessions/{sessions.row.id}/console/delete/", sessions.owner))["location"] == "/sessions/"
+
+
+async def test_a_session_can_be_closed_and_deleted_although_its_workshop_has_errors(
+    sessions: TwoSessions, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(step_context, "library", lambda: Library(tmp_path, tmp_path))
+    console = f"/sessions/{sessions.row.id}/console"
+    table: tuple[tuple[str, dict[str, str], int], ...] = (
+        ("step", {"by": "next"}, 404),
+        ("notes", {"notes": "mine"}, 302),
+        ("extend", {"hours": "1"}, 302),
+        ("close", {}, 302),
+    )
+    for what, fields, status in table:
+        assert (await post(f"{console}/steer/{what}/", sessions.owner, **fields)).status == status, what
+    assert (await post(f"{console}/delete/", sessions.owner))["location"] == "/sessions/"
 
 
 async def test_the_next_step_is_relative_to_the_step_that_the_console_showed(sessions: TwoSessions) -> None:

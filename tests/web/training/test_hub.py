@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Collection, MutableMapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,14 +15,17 @@ from django.db import OperationalError
 
 from dashboard.core.training.messages import ParticipantState
 from dashboard.core.training.session import GRACE_S
+from dashboard.lab.workshops.files import Library
 from dashboard.models import Participant, TrainingSession
 from dashboard.store import workshops as workshop_store
 from dashboard.store.training import participants, session_state
 from dashboard.store.training import sessions as training_sessions
 from dashboard.store.training.participants import ParticipantRef
 from dashboard.web.training import hub as hub_module
+from dashboard.web.training import session_feed
 from dashboard.web.training.hub import SessionHub
 from dashboard.web.training.session_feed import INSTRUCTOR, SessionFeed
+from dashboard.web.workshops.views import library as find_library
 from tests.lab.training_builders import NOW, participant, session
 from tests.support.polling import eventually, others_run
 
@@ -272,6 +276,34 @@ async def test_removed_participants_and_deleted_sessions_are_disconnected(
     await database_sync_to_async(row.delete)()
     hub.tell(bob.session)
     await eventually(lambda: his.code == 4404)
+
+
+async def test_clients_stay_connected_while_the_workshop_has_errors(
+    hub: SessionHub,
+    row: TrainingSession,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    people = await enter_three(hub, row)
+    correct, broken, read = find_library(), Library(tmp_path, tmp_path), 0
+    is_correct = False
+
+    def library() -> Library:
+        nonlocal read
+        read += 1
+        return correct if is_correct else broken
+
+    monkeypatch.setattr(session_feed, "library", library)
+    monkeypatch.setattr(hub_module, "RETRY_S", 0.01)
+    monkeypatch.setattr(hub_module, "COLLECT_S", 0.01)
+    await database_sync_to_async(training_sessions.go_to)(row.id, row.owner_id, NOW, "launch")
+    hub.tell(row.id)
+    await eventually(lambda: read >= 3)
+    assert [browser.code for _, browser in people] == [None, None, None]
+    assert [one.name for one in caplog.records] == [hub_module.__name__], "consecutive failures are logged once"
+    is_correct = True
+    await eventually(lambda: all(browser.of("session")[-1]["step"] == "launch" for _, browser in people))
 
 
 async def test_a_slow_client_gets_the_newest_state_when_it_reads_again(hub: SessionHub, row: TrainingSession) -> None:

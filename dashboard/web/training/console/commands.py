@@ -39,17 +39,20 @@ class Command:
 
     post: QueryDict
     row: TrainingSession
-    workshop: Workshop
     now: float
 
     def text(self, name: str) -> str:
         """Returns the value of a field of the form; empty if it is missing."""
         return str(self.post.get(name, ""))
 
-    def step(self, name: str = "step") -> str:
+    async def workshop(self) -> Workshop:
+        """Returns the session's workshop. Raises Http404 if it is missing or has errors."""
+        return await to_db_thread(workshop_in, self.row)
+
+    async def step(self, name: str = "step") -> str:
         """Returns the slug of the step in the field ``name``. Raises ValueError if the form contains no valid step."""
         step = self.text(name)
-        if self.workshop.index(step) is None:
+        if (await self.workshop()).index(step) is None:
             raise ValueError(_("Choose one of the steps."))
         return step
 
@@ -69,18 +72,18 @@ class Command:
 async def _step(command: Command) -> bool:
     offset = {"next": 1, "back": -1}.get(command.text("by"))
     if offset is None:
-        step = command.step()
+        step = await command.step()
     else:
         # The console's step, not the stored one: a second press of the button, before the page has changed, skips none.
-        start = command.step("from") if "from" in command.post else command.row.step
-        step = step_at_offset(command.workshop, start, offset)
+        start = await command.step("from") if "from" in command.post else command.row.step
+        step = step_at_offset(await command.workshop(), start, offset)
     return await command.call(training_sessions.go_to, command.now, step)
 
 
 async def _pace(command: Command) -> bool:
     if (pace := command.text("pace")) not in set(Pace):
         raise ValueError(_("Choose one of the options."))
-    return await command.call(training_sessions.set_pace, command.now, Pace(pace), command.step())
+    return await command.call(training_sessions.set_pace, command.now, Pace(pace), await command.step())
 
 
 async def _lock(command: Command) -> bool:
@@ -104,7 +107,7 @@ async def _timer(command: Command) -> bool:
 
 
 async def _reveal(command: Command) -> bool:
-    step, workshop, truth = command.step(), command.workshop, ""
+    step, workshop, truth = await command.step(), await command.workshop(), ""
     if not await to_db_thread(session_state.truths, command.row, [step]):
         try:
             truth = await service.ask(workshop_calls.truth, workshop.slug, workshop.digest, step)
@@ -177,7 +180,7 @@ async def steer(request: HttpRequest, row: TrainingSession, what: str) -> HttpRe
     """Executes the command ``what``, one of ``COMMANDS``, and sends the changes to all participants."""
     if what not in COMMANDS:
         raise Http404(_("This action is unknown."))
-    command = Command(request.POST, row, await to_db_thread(workshop_in, row), shared_clock())
+    command = Command(request.POST, row, shared_clock())
     try:
         done = await COMMANDS[what](command)
     except ValueError as error:
