@@ -20,14 +20,16 @@ from dashboard.web.training.session_feed import INSTRUCTOR
 def _authorise(scope: Any, identity: str) -> tuple[str, bool, str] | None:
     """Returns the participant's id, whether they are admitted, and the id of the shared experiment.
 
-    For the instructor, the participant's id is ``INSTRUCTOR``. The experiment's id is empty if the instructor shows
-    none. Returns None if the client may not follow the session. Queries the database.
+    For the instructor, the participant's id is ``INSTRUCTOR``. With the query ``own``, which participants' pages send,
+    an instructor who has joined in the same browser counts as that participant. The experiment's id is empty if the
+    instructor shows none. Returns None if the client may not follow the session. Queries the database.
     """
     user = scope.get("user")
+    is_own = scope.get("query_string", b"") == b"own"
     row = training_sessions.get(identity)
     if row is None:
         return None
-    if user is not None and training_sessions.led_by(identity, user) is not None:
+    if user is not None and not is_own and training_sessions.led_by(identity, user) is not None:
         return INSTRUCTOR, True, row.mirror_id or ""
     participant: ParticipantRef | None = scope.get("participant")
     if participant is None:  # a signed-in user may be a participant as well

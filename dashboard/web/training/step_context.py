@@ -116,6 +116,6 @@ def _page_context(row: TrainingSession, participant: ParticipantRef, step: str) 
         "histogram": histogram,
         "shown_step": step,
         "session_url": f"/sessions/{row.id}/",
-        "session_ws": f"/ws/sessions/{row.id}/",
+        "session_ws": f"/ws/sessions/{row.id}/?own",
         "step_url": f"/sessions/{row.id}/steps/{state.step}/",
     }

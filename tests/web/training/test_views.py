@@ -20,10 +20,11 @@ from dashboard.store.training.participants import ParticipantRef
 from dashboard.web.service import Service
 from dashboard.web.training.step_context import place_of, workshop_in
 from tests.lab.training_builders import workshop
+from tests.support.polling import eventually
 from tests.support.specs import make_spec
 from tests.web.asgi_client import NOBODY, is_strict, person, websocket
 from tests.web.markup import forbidden_in
-from tests.web.training.session_clients import OWN, TwoSessions, get, join, new, post, stranger
+from tests.web.training.session_clients import OWN, TwoSessions, get, join, new, participant_id, post, stranger
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -147,6 +148,33 @@ async def test_websockets_are_for_the_participants_and_the_instructor(sessions: 
     async with websocket(own, who=sessions.ada, headers=OWN) as socket:
         socket.incoming.put_nowait({"type": "websocket.receive", "text": "{}"})
         assert await socket.closed() == 4405
+
+
+async def test_an_instructor_who_has_joined_in_the_same_browser_is_a_participant_on_participants_pages(
+    sessions: TwoSessions,
+) -> None:
+    home = f"/sessions/{sessions.row.id}/"
+    both = (await join(sessions.row.code, "Teacher", sessions.owner))[1]
+    page = (await get(f"{home}steps/prepare/", both)).text
+    own = re.findall(r'data-session="([^"]+)"', page)[0]
+    assert own == f"/ws{home}?own"
+
+    async def present() -> bool:
+        return "1 of 3 present" in (await get(f"{home}console/", both)).text
+
+    async with websocket(f"/ws{home}", who=both, headers=OWN) as console:
+        assert (await console.message())["type"] == "session"
+        async with websocket(own, who=both, headers=OWN) as socket:
+            assert sorted([(await socket.message())["type"], (await socket.message())["type"]]) == [
+                "participant",
+                "session",
+            ]
+            await eventually(present)
+            teacher = await database_sync_to_async(participant_id)("Teacher")
+            await post(f"{home}console/seats/{teacher}/remove/", both)
+            assert await socket.closed() == 4404
+        async with websocket(own, who=sessions.owner, headers=OWN) as socket:
+            assert await socket.closed() == 4404, "not a participant"
 
 
 async def test_the_mirror_shows_one_experiment_read_only(sessions: TwoSessions) -> None:
