@@ -32,6 +32,7 @@ from dashboard.web.training.hub import hub
 from dashboard.web.training.responses import private_page, qr_code
 from dashboard.web.training.roles import for_instructor
 from dashboard.web.training.step_context import workshop_in
+from dashboard.web.workshops.step_context import PART_HEADER
 
 SHOWN_EVENTS = 60
 SHOWN_RUNS = 10
@@ -120,6 +121,15 @@ async def _page(
     return await private_page(request, "training/console/participants/participant.html", context, status)
 
 
+async def _refused(
+    request: HttpRequest, row: TrainingSession, participant: str, status: int, sentence: str
+) -> HttpResponse:
+    """Returns a refusal: the page about the participant with the sentence, or only the sentence to a script."""
+    if PART_HEADER in request.headers:
+        return HttpResponse(f"{sentence}\n", status=status, content_type="text/plain; charset=utf-8")
+    return await _page(request, row, participant, status, problem=sentence)
+
+
 @require_GET
 @for_instructor
 async def overview(request: HttpRequest, row: TrainingSession, participant: str) -> HttpResponse:
@@ -160,7 +170,7 @@ async def change(request: HttpRequest, row: TrainingSession, participant: str, w
     """
     found, now = await to_db_thread(find_participant, row, participant), shared_clock()
     if row.closed_at and what in {"say", "admit"}:
-        return await _page(request, row, participant, 409, problem=_("This session is over and cannot be changed."))
+        return await _refused(request, row, participant, 409, _("This session is over and cannot be changed."))
     try:
         match what:
             case "rename":
@@ -186,8 +196,10 @@ async def change(request: HttpRequest, row: TrainingSession, participant: str, w
                 raise Http404(_("This action is unknown."))
     except (ValueError, JoinRefusedError) as error:
         status = 400 if isinstance(error, ValueError) else 409
-        return await _page(request, row, participant, status, problem=str(error))
+        return await _refused(request, row, participant, status, str(error))
     hub.tell(row.id, found.id)
+    if PART_HEADER in request.headers:
+        return HttpResponse(status=204)
     source = request.POST.get("from", "")[:16]
     if what == "say" and source and await to_db_thread(_is_own_run, row, found, source):
         return redirect(f"{_url(row, found.id)}experiments/{source}/")

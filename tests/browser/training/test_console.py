@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.server import Server
-from tests.browser.session_pages import new_session
-from tests.browser.visitor import Visitor, wait_for_next_frame
+from tests.browser.session_pages import join, new_session
+from tests.browser.visitor import Visit, Visitor, wait_for_next_frame
 
 pytestmark = [pytest.mark.browser, pytest.mark.engine]
 
@@ -71,6 +71,31 @@ def test_a_choice_that_was_not_sent_stays_when_its_region_is_replaced(visitor: V
     expect(page.locator("#step-title")).to_contain_text("Step 3")
     expect(chosen).not_to_have_value("launch")
     expect(minutes).to_have_value("7")
+
+
+def test_input_that_was_not_sent_stays_when_a_hand_is_lowered_or_a_newcomer_is_admitted_or_rejected(
+    visitor: Visitor, visit: Visit, server: Server
+) -> None:
+    console = new_session(visitor, server, "Kept", hosts="none")
+    page = console.page
+    ada = join(visit, console.link, "Ada")
+    ada.page.get_by_text("Ask for help").click()
+    ada.page.get_by_role("button", name="Raise my hand").click()
+    console.press("Require admission")
+    expect(page.get_by_role("button", name="Admit everybody")).to_be_visible()
+    join(visit, console.link, "Bob")
+    cleo = join(visit, console.link, "Cleo")
+    cleo.who.expect("401")  # her page is loaded again when she is rejected
+    entered = {"[name=notes]": "Ports are next.", "[data-region=say] [name=text]": "Look at the ports."}
+    for field, text in entered.items():
+        page.locator(field).fill(text)
+        page.locator(field).blur()
+    for button in ("Lower the hand: Ada", "Admit: Bob", "Reject: Cleo"):
+        pressed = page.locator("button", has_text=button)
+        pressed.click()
+        expect(pressed).to_have_count(0)
+        for field, text in entered.items():
+            expect(page.locator(field)).to_have_value(text)
 
 
 def test_the_focus_stays_in_a_field_that_was_entered_before_another_form_s_response(

@@ -21,8 +21,8 @@ from dashboard.web.training.console.pages import SHOWN_EXPERIMENTS
 from tests.lab.training_builders import workshop
 from tests.support.polling import eventually
 from tests.support.specs import make_spec
-from tests.web.asgi_client import person, websocket
-from tests.web.training.session_clients import OWN, TwoSessions, get, new, post
+from tests.web.asgi_client import http, person, websocket
+from tests.web.training.session_clients import FORM, OWN, TwoSessions, get, new, post
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -120,6 +120,21 @@ async def test_a_session_can_be_closed_and_deleted_although_its_workshop_has_err
     for what, fields, status in table:
         assert (await post(f"{console}/steer/{what}/", sessions.owner, **fields)).status == status, what
     assert (await post(f"{console}/delete/", sessions.owner))["location"] == "/sessions/"
+
+
+async def test_the_console_s_script_gets_no_page_and_the_reason_of_a_refusal(sessions: TwoSessions) -> None:
+    home = f"/sessions/{sessions.row.id}/console"
+
+    async def send(what: str) -> tuple[int, str]:
+        path, headers = f"{home}/seats/{sessions.ada_id}/{what}/", (FORM, ("x-netmodes-part", "1"))
+        answer = await http("POST", path, who=sessions.owner, headers=headers, body=b"from=console", token=True)
+        return answer.status, answer.text
+
+    for what in ("lower", "admit"):
+        assert await send(what) == (204, "")
+    await post(f"{home}/steer/close/", sessions.owner)
+    assert await send("admit") == (409, "This session is over and cannot be changed.\n")
+    assert await send("remove") == (204, "")
 
 
 async def test_the_next_step_is_relative_to_the_step_that_the_console_showed(sessions: TwoSessions) -> None:
