@@ -171,6 +171,12 @@ def shown_state(stage: HostStage, reason: str, machine: str, absent: Collection[
     return HostStage.UNREACHABLE, f"{away} {wait}"
 
 
+def can_start(stage: HostStage, host: str) -> bool:
+    """Returns whether a request starts a group's host. ``host`` is the host's id, empty if it has none. A failed host
+    keeps its id only with its files."""
+    return stage is HostStage.STOPPED or (stage is HostStage.FAILED and host != "")
+
+
 def queue_position(group: str, records: Sequence[HostRecord]) -> int:
     """Returns the position of a group in the queue: 1 is the next one; 0 if the group does not wait."""
     order = queue([(record.since, record.group) for record in records if record.is_waiting])

@@ -58,7 +58,7 @@ class SessionState:
 @dataclass(frozen=True, slots=True)
 class ParticipantState:
     """The state that only one participant may see. ``host`` is the stage of the group's host, empty if the session has
-    no hosts."""
+    no hosts. ``host_can_start`` is true if a request starts the host."""
 
     name: str
     admitted: bool
@@ -66,6 +66,7 @@ class ParticipantState:
     messages: tuple[SessionMessage, ...] = ()
     host: str = ""
     host_text: str = ""
+    host_can_start: bool = False
     type: Literal["participant"] = "participant"
     v: int = PROTOCOL_VERSION
 

@@ -122,6 +122,7 @@ class HostActions:
                 and not isinstance(cause, DamagedDiskError)
             ):
                 # The machine lacks a resource now. The host keeps its files, so that the next request can start it.
+                self.engine_exits[record.group].pop()  # the engine has not run again: the next attempt counts its exit
                 await self._note(record.group, state=HostStage.FAILED, reason=str(error)[:400])
                 return
             await self._stop(record, HostStage.FAILED, record.desired, str(error)[:400])

@@ -25,7 +25,14 @@ from dashboard.core.training.capacity import (
     describe_queue,
     parallel_starts,
 )
-from dashboard.core.training.host_plan import ActionKind, DesiredState, HostStage, plan_actions, queue_position
+from dashboard.core.training.host_plan import (
+    ActionKind,
+    DesiredState,
+    HostStage,
+    can_start,
+    plan_actions,
+    queue_position,
+)
 from dashboard.engine.hosts.programs import engine_root, missing_requirement
 from dashboard.engine.hosts.registry import PrivateHost
 from dashboard.lab.context import Context
@@ -49,6 +56,11 @@ class HostState:
     stage: HostStage
     message: str = ""
     host: str = ""
+
+    @property
+    def can_start(self) -> bool:
+        """Whether a request starts the host."""
+        return can_start(self.stage, self.host)
 
 
 def read_machine() -> Machine:

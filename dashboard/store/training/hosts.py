@@ -117,8 +117,9 @@ def machine_of_group(group: str) -> str | None:
 
 def request(group: str, now: float, offers: Sequence[MachineOffer] = ()) -> bool:
     """Requests a host for the group. Returns True if the host waits for a machine, which
-    ``host_placement.place_waiting`` assigns. A failed host stays failed until it is reset. ``offers`` are the machines
-    to choose from, empty in an installation with one machine. Raises NoHostError if the group cannot have a host."""
+    ``host_placement.place_waiting`` assigns. A failed host is started again if it has kept its files. Otherwise it
+    stays failed until it is reset. ``offers`` are the machines to choose from, empty in an installation with one
+    machine. Raises NoHostError if the group cannot have a host."""
     with writing():
         return _request(group, now, HostStage.UNPLACED if offers else HostStage.QUEUED) == HostStage.UNPLACED
 
@@ -133,11 +134,15 @@ def _request(group: str, now: float, first: HostStage) -> str:
         raise NoHostError("The session is over, or its code has expired: its hosts are removed.")
     defaults = {"session": session, "since": now, "used_at": now, "state": first}
     row, created = GroupHost.objects.select_for_update().get_or_create(group=group, defaults=defaults)
-    if not created and row.wanted == DesiredState.STOPPED:
+    if created:
+        return row.state
+    if row.wanted == DesiredState.STOPPED:
         row.wanted, row.used_at = DesiredState.RUNNING, now
         if row.state == HostStage.STOPPED:
             row.state, row.since, row.reason = HostStage.QUEUED if row.host else first, now, ""
-        row.save(update_fields=["wanted", "used_at", "state", "since", "reason"])
+    if row.state == HostStage.FAILED and row.host:  # it has kept its files
+        row.state, row.reason = HostStage.QUEUED, ""
+    row.save(update_fields=["wanted", "used_at", "state", "since", "reason"])
     return row.state
 
 

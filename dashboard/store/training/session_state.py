@@ -8,7 +8,7 @@ from operator import attrgetter
 from django.db.models import Count, Q
 from django.utils.translation import gettext as _
 
-from dashboard.core.training.host_plan import HostStage, shown_state
+from dashboard.core.training.host_plan import HostStage, can_start, shown_state
 from dashboard.core.training.messages import ParticipantState, SessionMessage, SessionState
 from dashboard.core.training.pacing import Pacing, pacing_of, with_revealed
 from dashboard.core.training.predictions import (
@@ -137,9 +137,10 @@ def participant_states(session: str, ids: Collection[str], absent: Collection[st
 def _own_state(
     row: Participant, messages: tuple[SessionMessage, ...], host: GroupHost | None, absent: Collection[str]
 ) -> ParticipantState:
-    stage, reason = ("", "")
+    stage, reason, startable = "", "", False
     if host is not None:
         stage, reason = shown_state(HostStage(host.state), host.reason, host.machine_id or "", absent)
+        startable = can_start(stage, host.host)
     return ParticipantState(
         name=row.name,
         admitted=bool(row.admitted_at),
@@ -147,6 +148,7 @@ def _own_state(
         messages=messages,
         host=stage,
         host_text=reason,
+        host_can_start=startable,
     )
 
 

@@ -14,6 +14,7 @@ from dashboard.core.training.host_plan import (
     HostRecord,
     HostStage,
     ObservedHost,
+    can_start,
     format_duration,
     plan_actions,
     queue_position,
@@ -187,3 +188,10 @@ def test_a_host_on_a_machine_that_does_not_respond_is_unreachable() -> None:
     assert shown_state(HostStage.READY, "Moved.", "attic", {"barn", ""}) == (HostStage.READY, "Moved.")
     for stage in (HostStage.STOPPED, HostStage.UNPLACED):
         assert shown_state(stage, "Idle.", "", {""}) == (stage, "Idle.")
+
+
+def test_a_failed_host_can_be_started_only_with_its_files() -> None:
+    assert can_start(HostStage.STOPPED, "")
+    assert can_start(HostStage.FAILED, "abc")
+    assert not can_start(HostStage.FAILED, "")
+    assert not can_start(HostStage.READY, "abc")

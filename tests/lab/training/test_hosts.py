@@ -373,3 +373,4 @@ async def test_a_host_that_cannot_start_again_keeps_its_files_unless_its_disk_is
     row = await GroupHost.objects.aget(pk=group)
     assert (row.state, row.reason) == ("failed", f"The host does not start: {cause}")
     assert gone == ([] if is_kept else ["left"])
+    assert not actions.engine_exits[group], "only exits count: after three of them the files are deleted"

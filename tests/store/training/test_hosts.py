@@ -51,6 +51,14 @@ def test_a_request_starts_a_stopped_host_but_not_a_failed_one(
     assert group_host_store.find(group) == FoundHost(DesiredState.RUNNING, HostStage.FAILED, "", "No memory.")
 
 
+def test_a_request_starts_a_failed_host_that_has_kept_its_files(row: TrainingSession) -> None:
+    group = f"{row.id}-1"
+    group_host_store.request(group, NOW)
+    group_host_store.note(group, state="failed", host="h1", reason="No memory.")
+    group_host_store.request(group, NOW + 9)
+    assert group_host_store.find(group) == FoundHost(DesiredState.RUNNING, HostStage.QUEUED, "h1", "")
+
+
 def test_a_found_host_is_the_one_in_the_list_of_all(row: TrainingSession) -> None:
     for number, changes in enumerate(({}, {"is_moved": True, "host": "h1", "used_at": 5.0, "reason": "Moved."})):
         group = f"{row.id}-{number}"

@@ -167,7 +167,7 @@ def test_the_states_of_several_participants_are_those_of_each_in_as_many_queries
     session_state.add_message(other.id, None, "", "in another session", NOW, from_instructor=True)
     for one, state in zip(people, ("ready", "failed"), strict=False):
         group_host_store.request(group_key(row.id, one.group), NOW)
-        group_host_store.note(group_key(row.id, one.group), state=state, reason=state)
+        group_host_store.note(group_key(row.id, one.group), state=state, reason=state, host=one.name)
     participants.raise_hand(row.id, ids[2], NOW, up=True)
     participants.remove(row.id, [ids[3]], NOW)
     with django_assert_num_queries(4):
@@ -175,6 +175,7 @@ def test_the_states_of_several_participants_are_those_of_each_in_as_many_queries
     assert found == {key: session_state.participant_state(row.id, key) for key in ids if key != ids[3]}
     assert [one.text for one in found[ids[0]].messages] == ["3", "4", "5"]
     assert (found[ids[0]].host, found[ids[1]].host_text, found[ids[2]].hand) == ("ready", "failed", True)
+    assert [found[key].host_can_start for key in ids[:3]] == [False, True, False]
     with django_assert_num_queries(4):
         session_state.participant_states(row.id, ids[:2])
     assert session_state.participant_states(row.id, ids[:1]) == {ids[0]: found[ids[0]]}

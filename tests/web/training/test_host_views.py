@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -11,9 +12,11 @@ from dashboard.core.experiments.launching.ports import HostPort, PortHolder
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import ExperimentRef
 from dashboard.core.operations.storage import DiskUsage
+from dashboard.core.training.host_plan import HostStage
 from dashboard.core.training.session import HostsFor
 from dashboard.lab.remote import experiment_calls
 from dashboard.lab.remote.experiment_calls import LaunchOptions
+from dashboard.lab.training.hosts import HostState
 from dashboard.models import Experiment, TrainingSession
 from dashboard.store import experiments as experiment_store
 from dashboard.store.operations import storage
@@ -127,3 +130,24 @@ async def test_without_an_answer_of_the_lab_ports_are_not_called_free(
     assert "the ports are free" not in answer.text
     assert 'value="db.internal"' in answer.text
     assert await wanted(host.holder) == Wanted.STOPPED
+
+
+@pytest.mark.parametrize(
+    ("state", "is_offered"),
+    [
+        (HostState(HostStage.FAILED, "No memory.", "h1"), True),
+        (HostState(HostStage.FAILED, "No memory."), False),
+        (HostState(HostStage.READY, "", "h1"), False),
+    ],
+)
+async def test_the_page_offers_to_start_a_failed_host_that_has_kept_its_files(
+    host: Host, monkeypatch: pytest.MonkeyPatch, state: HostState, *, is_offered: bool
+) -> None:
+    async def ask_group(*_args: object) -> HostState:
+        return state
+
+    monkeypatch.setattr(service, "ask_group", ask_group)
+    page = await http("GET", f"/sessions/{host.row.pk}/", who=host.ada)
+    form = re.search(r'<form[^>]*data-slot="host-start"[^>]*>', page.text)
+    assert form is not None
+    assert ("hidden" not in form[0]) == is_offered

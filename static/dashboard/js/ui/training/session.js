@@ -169,7 +169,7 @@ export function createSession(main) {
       if (next.host !== "queued") setText(slot(host, "host-text"), next.host_text);
       host.querySelector(".dot").classList.toggle("away", next.host !== "ready");
       const start = slot(host, "host-start");
-      if (start) setHidden(start, next.host !== "stopped");
+      if (start) setHidden(start, !next.host_can_start);
       const reset = slot(host, "host-reset");
       if (reset) setHidden(reset, next.host !== "ready" && next.host !== "failed");
       if (was !== "ready" && next.host === "ready") {
