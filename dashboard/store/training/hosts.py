@@ -147,24 +147,24 @@ def _request(group: str, now: float, first: HostStage) -> str:
 
 
 def reset(group: str, now: float, offers: Sequence[MachineOffer] = ()) -> None:
-    """Requests that the group's host is replaced with a new one. Raises NoHostError if the group cannot have a host."""
+    """Requests that the group's host is replaced with a new one. A group without a host waits for one, as after
+    ``request``. Raises NoHostError if the group cannot have a host."""
+    first = HostStage.UNPLACED if offers else HostStage.QUEUED
     with writing():
         if offers:
             host_placement.take_turn()
-        _request(group, now, HostStage.UNPLACED if offers else HostStage.QUEUED)
-        if offers:
-            host_placement.place_waiting(offers, now)
+        _request(group, now, first)
         touch({group: now})
         row = GroupHost.objects.select_for_update().get(pk=group)
-        if row.state == HostStage.UNPLACED:
-            return
-        if offers and row.state == HostStage.FAILED and not row.host:
-            # The failed host occupied no capacity, and its machine may be full by now.
-            row.state, row.wanted, row.since, row.is_moved = HostStage.UNPLACED, DesiredState.RUNNING, now, False
-            row.save()
-            host_placement.place_waiting(offers, now)
-        else:
+        if row.host:
             set_desired(group, DesiredState.RESET)
+            return
+        if row.state in {HostStage.FAILED, HostStage.STOPPED}:  # occupies no capacity: others may have taken its place
+            row.state, row.since, row.reason = first, now, ""
+        row.wanted, row.is_moved = DesiredState.RUNNING, False
+        row.save()
+        if offers:
+            host_placement.place_waiting(offers, now)
 
 
 def request_first(group: str, now: float, offers: Sequence[MachineOffer] = ()) -> bool:

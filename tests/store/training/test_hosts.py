@@ -6,7 +6,7 @@ import pytest
 from django.db.models.sql.compiler import SQLCompiler
 
 from dashboard.core.training.capacity import HostLimits
-from dashboard.core.training.host_plan import DesiredState, HostStage
+from dashboard.core.training.host_plan import DesiredState, HostStage, queue_position
 from dashboard.core.training.session import HostsFor
 from dashboard.models import GroupHost, TrainingSession
 from dashboard.store.training import hosts as group_host_store
@@ -57,6 +57,30 @@ def test_a_request_starts_a_failed_host_that_has_kept_its_files(row: TrainingSes
     group_host_store.note(group, state="failed", host="h1", reason="No memory.")
     group_host_store.request(group, NOW + 9)
     assert group_host_store.find(group) == FoundHost(DesiredState.RUNNING, HostStage.QUEUED, "h1", "")
+
+
+def test_a_reset_of_a_host_that_is_gone_waits_behind_the_groups_in_the_queue(row: TrainingSession) -> None:
+    first, second = f"{row.id}-1", f"{row.id}-2"
+    group_host_store.request(first, NOW)
+    group_host_store.note(first, state="failed", reason="Its engine exited 3 times.", is_moved=True)
+    group_host_store.request(second, NOW + 1)
+    group_host_store.reset(first, NOW + 2)
+    records = {one.group: one for one in group_host_store.load_all(NOW + 3)}
+    assert [queue_position(group, list(records.values())) for group in (first, second)] == [2, 1]
+    assert not records[first].is_moved, "a new host is wanted, without the steps"
+    assert group_host_store.find(first) == FoundHost(DesiredState.RUNNING, HostStage.QUEUED, "", "")
+
+
+def test_a_reset_in_the_queue_keeps_the_place_and_a_reset_of_a_host_replaces_it(row: TrainingSession) -> None:
+    group = f"{row.id}-1"
+    group_host_store.request(group, NOW)
+    group_host_store.reset(group, NOW + 1)
+    (waiting,) = group_host_store.load_all(NOW + 2)
+    assert (waiting.desired, waiting.stage, waiting.since) == (DesiredState.RUNNING, HostStage.QUEUED, NOW)
+    for state in ("ready", "failed"):
+        GroupHost.objects.filter(pk=group).update(wanted="running", state=state, host="h1")
+        group_host_store.reset(group, NOW + 3)
+        assert [one.desired for one in group_host_store.load_all(NOW + 4)] == [DesiredState.RESET]
 
 
 def test_a_found_host_is_the_one_in_the_list_of_all(row: TrainingSession) -> None:
