@@ -42,8 +42,8 @@ _MODELS: dict[RunKind, type[Model]] = {
     RunKind.MEASUREMENT: MeasurementRun,
     RunKind.CLAIMS: ClaimRun,
 }
-NOT_RUNNING = "Your private host is not running. Start it first."
-STARTING = "Your private host is starting. Wait a moment."
+NOT_RUNNING = "The private host is not running. Start it first."
+STARTING = "The private host is starting. Wait a moment."
 
 
 def group_of(kind: RunKind, identity: str) -> str | None:

@@ -25,8 +25,10 @@ from dashboard.store import experiments as experiment_store
 from dashboard.store import parts
 from dashboard.store.reports.listing import ReportNotFoundError
 from dashboard.store.reports.snapshot import NotSavedError, describe_engine
+from dashboard.store.training.hosts import NoHostError, QuotaError
 from dashboard.web.claims.api import router as claims
 from dashboard.web.experiments import machines
+from dashboard.web.experiments.command_views import request_launch_again
 from dashboard.web.experiments.lan_views import find_host
 from dashboard.web.experiments.launch_places import machine_names, machine_places
 from dashboard.web.experiments.trace_views import traced
@@ -53,8 +55,7 @@ STATUSES: dict[type[Exception], int] = {
     InvalidReportError: 400,
     NotSavedError: 400,
     ReportNotFoundError: 404,
-    parts.PartError: 409,
-    **dict.fromkeys(machines.UNAVAILABLE, 409),
+    **dict.fromkeys((parts.PartError, NoHostError, QuotaError, *machines.UNAVAILABLE), 409),
     NoPdfError: 501,
 }
 
@@ -286,9 +287,13 @@ async def act(request: HttpRequest, identity: str, action: str, multicast: bool 
     wanted = {"stop": Wanted.STOPPED, "again": Wanted.RUNNING, "remove": Wanted.REMOVED}
     if action not in wanted:
         return Status(400, {"detail": f"There is no action “{action[:40]}”: choose stop, again, remove or try."})
-    if action == "again" and (problem := (await find_host(identity))[1]):
-        return Status(409, {"detail": problem})
-    if not await to_db_thread(parts.set_wanted, identity, wanted[action], again=action == "again"):
+    if action == "again":
+        if problem := (await find_host(identity))[1]:
+            return Status(409, {"detail": problem})
+        is_stored = await to_db_thread(request_launch_again, identity)
+    else:
+        is_stored = await to_db_thread(parts.set_wanted, identity, wanted[action])
+    if not is_stored:
         return Status(404, {"detail": "No experiment has this id."})
     service.wake()
     return Status(202, {"wanted": str(wanted[action])})

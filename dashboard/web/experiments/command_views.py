@@ -9,9 +9,12 @@ from django.views.decorators.http import require_POST
 
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.validation import title_problem
+from dashboard.core.training.group_quota import RunKind
 from dashboard.lab.remote import experiment_calls
 from dashboard.store import experiments as experiment_store
 from dashboard.store import parts
+from dashboard.store.training import group_runs
+from dashboard.store.training.hosts import NoHostError, QuotaError
 from dashboard.web.experiments.lan_views import find_host
 from dashboard.web.experiments.port_check import show_held_ports
 from dashboard.web.experiments.views import refuse
@@ -33,8 +36,8 @@ def url_after(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCOP
     return scope.front if back == "/" or not shown else f"{scope.experiment(shown)}#state"
 
 
-def _set_wanted(identity: str, wanted: Wanted, *, again: bool = False) -> None:
-    if not parts.set_wanted(identity, wanted, again=again):
+def _set_wanted(identity: str, wanted: Wanted) -> None:
+    if not parts.set_wanted(identity, wanted):
         raise Http404(_("No experiment has this id."))
     service.wake()
 
@@ -46,21 +49,46 @@ def stop(request: HttpRequest, identity: str) -> HttpResponse:
     return redirect(url_after(request, identity))
 
 
+def request_launch_again(identity: str) -> bool:
+    """Requests that an experiment is launched again: that of a group on the group's current host, within its quota.
+
+    Returns False if the experiment does not exist. Raises NoHostError, QuotaError, MachineClosedError or NoSpaceError.
+    """
+    group = group_runs.group_of(RunKind.EXPERIMENT, identity)
+    if group:
+        return group_runs.launch_again(identity, group)
+    return parts.set_wanted(identity, Wanted.RUNNING, again=True)
+
+
+def _place_of_group(identity: str) -> str:
+    """Returns the place of the current host of the experiment's group; empty if the experiment belongs to no group.
+    Raises NoHostError if the host is not ready."""
+    group = group_runs.group_of(RunKind.EXPERIMENT, identity)
+    return group_runs.ready_place(group) if group else ""
+
+
 @require_POST
 async def launch_again(request: HttpRequest, identity: str) -> HttpResponse:
     """Launches the same arms again in new containers, even if the experiment is running.
 
     If needed ports are in use, shows a page with the programs that hold them instead. Refuses if the private host on
-    which the experiment ran was removed.
+    which the experiment ran was removed, or if the host of the experiment's group is not ready or has no room.
     """
+    title = _("This experiment cannot be launched again")
     _host, problem = await find_host(identity)
     if problem:
-        title = _("This experiment cannot be launched again")
         return await to_db_thread(refuse, request, 409, title, problem)
-    held = await show_held_ports(request, identity, SERVER_SCOPE)
-    if held is not None:
-        return held
-    await to_db_thread(_set_wanted, identity, Wanted.RUNNING, again=True)
+    try:
+        place = await to_db_thread(_place_of_group, identity)
+        held = await show_held_ports(request, identity, SERVER_SCOPE, place)
+        if held is not None:
+            return held
+        is_stored = await to_db_thread(request_launch_again, identity)
+    except (NoHostError, QuotaError) as error:
+        return await to_db_thread(refuse, request, 409, title, str(error))
+    if not is_stored:
+        raise Http404(_("No experiment has this id."))
+    service.wake()
     return redirect(url_after(request, identity))
 
 

@@ -10,14 +10,20 @@ from channels.db import database_sync_to_async
 
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import Phase
-from dashboard.models import Experiment
+from dashboard.core.training.capacity import MAX_EXPERIMENTS
+from dashboard.core.training.session import HostsFor, group_key
+from dashboard.models import Experiment, TrainingSession
 from dashboard.store import experiments as experiment_store
+from dashboard.store.training import group_runs
+from dashboard.store.training import hosts as group_host_store
 from dashboard.web.experiments import port_check
+from tests.lab.training_builders import session
 from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import LabHarness
 from tests.support.records import load_record
 from tests.support.specs import make_spec
-from tests.web.asgi_client import Answer, Person, http
+from tests.web.asgi_client import Answer, Person, http, post_json
+from tests.web.training.session_clients import FAR
 
 pytestmark = pytest.mark.django_db(transaction=True)
 FORM = (("content-type", "application/x-www-form-urlencoded"),)
@@ -39,6 +45,11 @@ async def publishing(lab_harness: LabHarness, engine: FakeEngine, title: str = "
 
 async def post(path: str, who: Person, body: str = "") -> Answer:
     return await http("POST", path, who=who, headers=FORM, body=body.encode(), token=True)
+
+
+async def post_as(path: str, who: Person) -> Answer:
+    """Posts an empty form, or an empty JSON object to the API."""
+    return await post_json(path, who, {}) if path.startswith("/api/") else await post(path, who)
 
 
 @database_sync_to_async
@@ -94,6 +105,49 @@ async def test_a_restart_does_not_count_its_own_ports(me: Person, lab_harness: L
     identity = await publishing(lab_harness, engine)
     assert (await post(f"/experiments/{identity}/restart/", me)).status == 302
     assert await rounds(identity) == 2
+
+
+@database_sync_to_async
+def stopped_in_a_group() -> tuple[str, str]:
+    """Launches and stops an experiment on a group's host ``h1``, in a session of the signed-in user. Returns its id and
+    the key of the group."""
+    row = session("owner", hosts=HostsFor.PERSON)
+    TrainingSession.objects.filter(pk=row.pk).update(expires_at=FAR)
+    group = group_key(row.pk, 1)
+    group_host_store.request(group, row.created_at)
+    group_host_store.note(group, state="ready", host="h1")
+    identity = group_runs.launch(make_spec("bridge"), row.owner_id, group)
+    Experiment.objects.filter(pk=identity).update(wanted="stopped", phase="stopped")
+    return identity, group
+
+
+async def test_an_instructor_launches_the_experiment_of_a_group_again_on_its_current_host(me: Person) -> None:
+    identity, group = await stopped_in_a_group()
+    await database_sync_to_async(group_host_store.note)(group, host="h2")
+    for path in (f"/experiments/{identity}/again/", f"/api/experiments/{identity}/again"):
+        await database_sync_to_async(Experiment.objects.update)(wanted="stopped", phase="stopped", host="h1")
+        assert (await post_as(path, me)).status in {202, 302}
+        row = await database_sync_to_async(Experiment.objects.get)(pk=identity)
+        assert (row.host, row.wanted, row.phase) == ("h2", "running", "waiting")
+
+
+async def test_an_instructor_launches_the_experiment_of_a_group_again_only_within_its_quota_and_on_a_ready_host(
+    me: Person,
+) -> None:
+    identity, group = await stopped_in_a_group()
+    paths = (f"/experiments/{identity}/again/", f"/api/experiments/{identity}/again")
+    for _number in range(MAX_EXPERIMENTS):
+        await database_sync_to_async(group_runs.launch)(make_spec("bridge"), None, group)
+    for path in paths:
+        answer = await post_as(path, me)
+        assert answer.status == 409
+        assert f"at most {MAX_EXPERIMENTS} experiments" in answer.text
+    await database_sync_to_async(group_host_store.note)(group, state="stopped", host="")
+    for path in paths:
+        answer = await post_as(path, me)
+        assert answer.status == 409
+        assert "is not running" in answer.text
+    assert await rounds(identity) == 1
 
 
 @pytest.mark.usefixtures("patient")
