@@ -25,7 +25,6 @@ test("a page follows from the instructor's step to the next one, unless an answe
     [at("a"), at("b"), { step: "z" }, null],
     [at("a"), at("a"), { step: "a" }, null],
     [at("a"), at("b", { pace: "gated" }), { step: "a" }, null],
-    [null, at("b"), { step: "a" }, null],
   ];
   for (const [before, state, page, target] of table) assert.equal(followTo(before, state, page), target);
 });
@@ -35,7 +34,6 @@ test("the lobby follows to every other step; pages that are neither lobby nor st
   assert.equal(followTo(at("b"), at("c"), lobby), "c");
   assert.equal(followTo(at("c"), at("b"), lobby), "b");
   assert.equal(followTo(at("b"), at("b"), lobby), null);
-  assert.equal(followTo(null, at("b"), lobby), null);
   assert.equal(followTo(at("b"), at("c"), { step: "" }), null);
 });
 
@@ -59,7 +57,6 @@ test("a step is fetched again after a change", () => {
     assert.equal(isOutdated(at("a"), at("a", more), "a"), true);
     assert.equal(isOutdated(at("a"), at("a", more), ""), false);
   }
-  assert.equal(isOutdated(null, at("a", { locked: true }), "a"), false);
 });
 
 test("a bar's width is its share of 100", () => {

@@ -7,14 +7,14 @@ import time
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import WebSocketRoute, expect
 
 from tests.browser.axe import violations, violations_of_another_state
 from tests.browser.comparison import scrolls_sideways
 from tests.browser.server import Server
 from tests.browser.session_pages import Console, ParticipantPage, join, new_session
 from tests.browser.typed import NOT_YET, begin_line, end_line, is_live
-from tests.browser.visitor import Visit, Visitor, wait_for_next_frame
+from tests.browser.visitor import Visit, Visitor, wait_for_next_frame, wait_for_script
 from tests.browser.workshop import HELD_FROM_THE_START, StepPage
 from tests.browser.workshops.test_workshop import EXPECTED, HOST, finish, predict
 
@@ -110,6 +110,45 @@ def test_a_click_counts_although_the_page_changes_between_press_and_release(
     wait_for_next_frame(page)
     page.mouse.up()
     page.wait_for_url("**/console/seats/*/")
+
+
+def test_a_page_follows_a_session_that_changed_before_its_first_message(
+    visitor: Visitor, visit: Visit, server: Server
+) -> None:
+    console = new_session(visitor, server, "Quick", hosts="none")
+    ada = join(visit, console.link, "Ada")
+    page = ada.page
+    held: list[WebSocketRoute] = []
+    page.route_web_socket("**/ws/sessions/*/", lambda route: held.append(route))  # noqa: PLW0108 - see test_console.py
+    ada.at("prepare")
+    wait_for_script(page)
+    console.press("Next step")
+    expect(console.page.locator("#step-title")).to_contain_text("Step 2")
+    held.pop().connect_to_server()
+    page.wait_for_url("**/steps/launch/")
+    wait_for_script(page)
+    console.press("Reveal answers to all")
+    expect(console.page.locator("[data-region=step]").get_by_text("revealed")).to_be_visible()
+    expect(page.locator("[data-step]")).not_to_have_attribute("data-stage", "done")
+    held.pop().connect_to_server()
+    expect(page.locator("[data-step]")).to_have_attribute("data-stage", "done")
+
+
+def test_a_question_that_was_not_sent_stays_although_the_instructor_moves_on(
+    visitor: Visitor, visit: Visit, server: Server
+) -> None:
+    console = new_session(visitor, server, "Asked", hosts="none")
+    ada = join(visit, console.link, "Ada")
+    page = ada.at("prepare").page
+    ada.live()
+    page.get_by_text("Ask for help").click()
+    question = page.get_by_label("What's wrong?")
+    question.fill("Nothing runs?")
+    question.blur()
+    console.press("Next step")
+    expect(page.locator("[data-slot=moved]")).to_be_visible()
+    expect(question).to_have_value("Nothing runs?")
+    assert page.url.endswith("/steps/prepare/")
 
 
 @pytest.mark.slow

@@ -20,7 +20,7 @@ export function spread(people, random) {
  * instructor's newest step; it stays if that is its own, or if participants are now self-paced.
  */
 export function followTo(before, state, { step, isLobby = false, busy = false, moving = false }) {
-  if (!before || state.pace !== "together") return null;
+  if (state.pace !== "together") return null;
   if (moving) return state.step === step ? null : state.step;
   if (before.step === state.step || busy) return null;
   return isLobby || step === before.step ? state.step : null;
@@ -28,7 +28,7 @@ export function followTo(before, state, { step, isLobby = false, busy = false, m
 
 /** Whether the page must be fetched again: the state of its step or of the session has changed. */
 export function isOutdated(before, state, step) {
-  if (!before || !step) return false;
+  if (!step) return false;
   if (before.closed !== state.closed || before.locked !== state.locked) return true;
   if (before.revealed.includes(step) !== state.revealed.includes(step)) return true;
   return before.open_until !== state.open_until;

@@ -15,6 +15,15 @@ export function createSession(main) {
   const says = words.session;
   const step = bar.dataset.stepSlug;
   const watched = main.dataset.page === "watched-step";
+  const isLobby = main.dataset.page === "lobby";
+  // The state of the session in the page's HTML. It may have changed before the first message.
+  const rendered = {
+    step: bar.dataset.currentStep,
+    open_until: Number(bar.dataset.openUntil),
+    revealed: bar.dataset.revealed.split(" "),
+    locked: slot(bar, "locked")?.hidden === false,
+    closed: !slot(bar, "closed").hidden,
+  };
   let state = null;
   let own = null;
   let asking = null;
@@ -63,12 +72,28 @@ export function createSession(main) {
     asking = setTimeout(() => what().catch(() => {}), delay());
   }
 
+  /** Whether an answer or a question is being entered; it would be lost with the page. */
+  function isBusy() {
+    const question = bar.querySelector("#help-text");
+    const isAsking = question !== null && (question === document.activeElement || question.value.trim() !== "");
+    return isAsking || main.querySelector('form:not(.help-form) input[type="radio"]:checked') !== null;
+  }
+
+  /** Links to the instructor's step, unless it is the step of this page. */
+  function showMoved() {
+    const link = slot(bar, "moved-link");
+    link.href = slot(bar, "now").href;
+    setText(link, `${state.number}. ${state.step_title}`);
+    setHidden(slot(bar, "moved"), state.step === step);
+  }
+
   /** Moves to the step that is the instructor's when the delay ends. */
   function moveLater() {
     clearTimeout(asking);
     moving ??= setTimeout(() => {
       moving = null;
-      location.assign(`${bar.dataset.home}steps/${state.step}/`);
+      if (isBusy()) showMoved();
+      else location.assign(`${bar.dataset.home}steps/${state.step}/`);
     }, delay());
   }
 
@@ -78,7 +103,8 @@ export function createSession(main) {
   }
 
   function drawState(next) {
-    const before = state;
+    const last = state;
+    const before = last ?? rendered;
     state = next;
     const now = slot(bar, "now");
     if (now) {
@@ -105,21 +131,14 @@ export function createSession(main) {
       if (card.hidden) announce(says.revealed);
       setHidden(card, false);
     }
-    if (before && before.hint?.at !== next.hint?.at && next.hint && messages) drawMessages([...messages, next.hint]);
-    if (before?.mirror === false && next.mirror) announce(says.mirrorShown);
+    if (last && last.hint?.at !== next.hint?.at && next.hint && messages) drawMessages([...messages, next.hint]);
+    if (last?.mirror === false && next.mirror) announce(says.mirrorShown);
     point(next.pointer);
-    const busy = main.querySelector('form:not(.help-form) input[type="radio"]:checked, .help-form input:focus') !== null;
-    const isLobby = main.dataset.page === "lobby";
-    const target = followTo(before, next, { step, isLobby, busy, moving: moving !== null });
+    const target = followTo(before, next, { step, isLobby, busy: isBusy(), moving: moving !== null });
     if (target === null) stay();
-    const moved = slot(bar, "moved");
     if (target) moveLater();
-    else if (before && before.step !== next.step && step && next.pace === "together") {
-      const link = slot(bar, "moved-link");
-      link.href = now.href;
-      setText(link, `${next.number}. ${next.step_title}`);
-      setHidden(moved, next.step === step);
-    } else if (!next.closed && isOutdated(before, next, step)) later(fetchStep);
+    else if (before.step !== next.step && step && next.pace === "together") showMoved();
+    else if (!next.closed && isOutdated(before, next, step)) later(fetchStep);
     else if (peopleChanged) later(fetchPeople);
   }
 
