@@ -63,6 +63,11 @@ class Feed:
     snapshot: str = ""
     loaded: bool = False
 
+    @property
+    def all_clients(self) -> set[Client]:
+        """The connected clients, including those that do not get the feed's messages yet."""
+        return self.clients
+
 
 class FeedHub[F: Feed](ABC):
     """All feeds of one kind in this process, by key. All methods run in the event loop.
@@ -124,7 +129,7 @@ class FeedHub[F: Feed](ABC):
         if feed is None:
             return
         feed.clients.discard(client)
-        if not feed.clients:
+        if not feed.all_clients:
             del self._feeds[key]
             if feed.task is not None:
                 feed.task.cancel()
@@ -169,7 +174,7 @@ class FeedHub[F: Feed](ABC):
 
     def _close_feed(self, feed: F) -> None:
         """Disconnects all clients of a feed whose object no longer exists."""
-        for client in list(feed.clients):
+        for client in list(feed.all_clients):
             self.disconnect(client, GONE)
 
     def _snapshot(self, feed: F) -> str:
@@ -237,7 +242,7 @@ class FeedHub[F: Feed](ABC):
             ping = now - pinged >= PING_S
             if ping:
                 pinged = now
-            for client in [client for feed in self._feeds.values() for client in feed.clients if not client.closing]:
+            for client in [one for feed in self._feeds.values() for one in feed.all_clients if not one.closing]:
                 if client.pending is not None:
                     if now - client.pending_since > BLOCKED_S:
                         self.slow += 1

@@ -58,7 +58,8 @@ class SessionState:
 @dataclass(frozen=True, slots=True)
 class ParticipantState:
     """The state that only one participant may see. ``host`` is the stage of the group's host, empty if the session has
-    no hosts. ``host_can_start`` is true if a request starts the host."""
+    no hosts. ``host_can_start`` is true if a request starts the host. ``closed`` is true if the session is over; a
+    participant who is not admitted does not get the ``SessionState``."""
 
     name: str
     admitted: bool
@@ -67,6 +68,7 @@ class ParticipantState:
     host: str = ""
     host_text: str = ""
     host_can_start: bool = False
+    closed: bool = False
     type: Literal["participant"] = "participant"
     v: int = PROTOCOL_VERSION
 

@@ -149,6 +149,7 @@ def _own_state(
         host=stage,
         host_text=reason,
         host_can_start=startable,
+        closed=bool(row.session.closed_at),
     )
 
 

@@ -120,17 +120,6 @@ class SessionHub(FeedHub[SessionFeed]):
                 asyncio.get_running_loop().call_later(GRACE_S + 0.1, self.mark, session)
         self.leave(session, client)
 
-    def leave(self, key: str, client: Client) -> None:
-        """Removes a client from a feed. Ends the feed if it has no other client and no participant waits for
-        admission."""
-        feed = self._feeds.get(key)
-        if feed is not None and feed.waiting:
-            if client.pending is not None:
-                client.pending.cancel()
-            feed.clients.discard(client)
-            return
-        super().leave(key, client)
-
     def link(self, key: str, client: Client, hub: FeedHub[Any]) -> None:
         """Registers a client to be disconnected together with a participant, a session or a shared comparison.
 
@@ -229,6 +218,10 @@ class SessionHub(FeedHub[SessionFeed]):
         if state.closed:
             self.disconnect_participant(feed.key, feed.key)  # closes the terminals: they are linked to the session's id
         if state != feed.state:
+            if state.closed:  # those who wait for admission do not get the state of the session
+                waiting = [key for key, clients in feed.connections.items() if clients & feed.waiting]
+                feed.outdated.update(dict.fromkeys(waiting))
+                feed.dirty.set()
             feed.state, feed.snapshot, feed.loaded = state, "", True
             self.encoded += 1
             self._broadcast(feed, self._snapshot(feed))

@@ -49,6 +49,11 @@ class SessionFeed(Feed):
     hosts: dict[str, tuple[str, str]] | None = None
     absent: frozenset[str] = frozenset()
 
+    @property
+    def all_clients(self) -> set[Client]:
+        """The connected clients, including those of participants who wait for admission."""
+        return self.clients | self.waiting
+
     def present(self, now: float) -> set[str]:
         """Returns the ids of the participants who are present in this process at the time ``now``."""
         known = (self.connections.keys() | self.left_at.keys()) - {INSTRUCTOR}

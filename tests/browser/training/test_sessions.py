@@ -151,6 +151,19 @@ def test_a_question_that_was_not_sent_stays_although_the_instructor_moves_on(
     assert page.url.endswith("/steps/prepare/")
 
 
+def test_a_newcomer_who_waits_is_shown_the_end_of_the_session(visitor: Visitor, visit: Visit, server: Server) -> None:
+    console = new_session(visitor, server, "Door", hosts="none")
+    console.press("Require admission")
+    expect(console.page.get_by_role("button", name="Admit everybody")).to_be_visible()
+    late = join(visit, console.link, "Late")
+    expect(late.page.get_by_text("Please wait, Late")).to_be_visible()
+    late.live()
+    console.page.get_by_text("Close the session").click()
+    console.press("Close it now")
+    expect(late.page.get_by_text("You were not admitted to it.")).to_be_visible()
+    expect(late.page.get_by_text("Please wait, Late")).to_have_count(0)
+
+
 @pytest.mark.slow
 def test_six_participants_complete_a_session_on_hosts_of_their_own(
     visitor: Visitor, visit: Visit, server: Server

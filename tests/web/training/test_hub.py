@@ -21,6 +21,7 @@ from dashboard.store import workshops as workshop_store
 from dashboard.store.training import participants, session_state
 from dashboard.store.training import sessions as training_sessions
 from dashboard.store.training.participants import ParticipantRef
+from dashboard.web import feed_hub
 from dashboard.web.training import hub as hub_module
 from dashboard.web.training import session_feed
 from dashboard.web.training.hub import SessionHub
@@ -193,7 +194,34 @@ async def test_a_participant_that_waits_is_sent_only_the_own_state(hub: SessionH
     assert [one["admitted"] for one in browser.of("participant")] == [False, True]
     assert browser.of("session") == []
     hub.exit(row.id, late.id, client)
-    assert hub.browsers == 0
+    assert (hub.browsers, hub.feeds()) == (0, [])
+
+
+async def test_a_participant_that_waits_learns_of_the_end_of_the_session_and_of_its_deletion(
+    hub: SessionHub, row: TrainingSession
+) -> None:
+    await database_sync_to_async(training_sessions.change)(row.id, row.owner_id, NOW, admission_required=True)
+    late, browser = await join(row, "Late"), Browser()
+    await hub.enter(row.id, late.id, browser.send, None, None, admitted=False)
+    await eventually(lambda: hub.feeds()[0].state)
+    await database_sync_to_async(training_sessions.close)(row.id, row.owner_id, NOW)
+    hub.tell(row.id)
+    await eventually(lambda: browser.of("participant")[-1]["closed"])
+    assert [one["closed"] for one in browser.of("participant")] == [False, True]
+    assert (browser.of("session"), browser.code) == ([], None)
+    await database_sync_to_async(row.delete)()
+    hub.tell(late.session)
+    await eventually(lambda: browser.code == 4404)
+
+
+async def test_a_participant_that_waits_is_pinged(
+    hub: SessionHub, row: TrainingSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed_hub, "CHECK_S", 0.05)
+    monkeypatch.setattr(feed_hub, "PING_S", 0.0)
+    late, browser = await join(row, "Late"), Browser()
+    await hub.enter(row.id, late.id, browser.send, None, None, admitted=False)
+    await eventually(lambda: browser.of("ping"))
 
 
 async def test_a_participant_stays_present_for_the_grace_period(

@@ -181,6 +181,16 @@ async def test_a_newcomer_waits_and_is_admitted(sessions: TwoSessions) -> None:
     assert (await get(f"{home}steps/prepare/", late)).status == 200
 
 
+async def test_a_newcomer_does_not_wait_for_a_session_that_is_over(sessions: TwoSessions) -> None:
+    home = f"/sessions/{sessions.row.id}/"
+    await post(f"{home}console/steer/doors/", sessions.owner, shut="yes")
+    _, late = await join(sessions.row.code, "Late")
+    await post(f"{home}console/steer/close/", sessions.owner)
+    page = (await get(home, late)).text
+    assert "Please wait" not in page
+    assert "This session is over. You were not admitted to it." in page
+
+
 async def test_participants_are_sent_to_an_address_that_other_devices_can_open(
     sessions: TwoSessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -171,7 +171,8 @@ export function createSession(main) {
   }
 
   function drawOwn(next) {
-    if ((own ? own.admitted : bar.dataset.admitted === "yes") !== next.admitted) {
+    const isEnded = next.closed && !next.admitted && slot(bar, "closed").hidden;
+    if (isEnded || (own ? own.admitted : bar.dataset.admitted === "yes") !== next.admitted) {
       location.reload();
       return;
     }
