@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
@@ -191,8 +190,8 @@ async def require_step(workshop: str, slug: str) -> tuple[Workshop, Step]:
 async def refuse_locked(
     request: HttpRequest, place: WorkshopPlace, workshop: Workshop, step: Step
 ) -> HttpResponse | None:
-    """Returns a page that states why the step is locked for the person, or a redirect if they have not started the
-    workshop; None if the step is open."""
+    """Returns a response that states why the step is locked for the person, or a redirect if they have not started the
+    workshop; None if the step is open. A script (``PART_HEADER``) gets a line of text instead of a page."""
     progress = await to_db_thread(store.load_progress, place.person, workshop.slug)
     if progress is None:
         return redirect(place.home)
@@ -204,10 +203,9 @@ async def refuse_locked(
         first = workshop.steps[current_step(workshop, await to_db_thread(place.records, progress))]
         sentence = _("“%(title)s” must be done first.") % {"title": first.title}
         advice = _("Go back to the workshop and continue from there.")
-    response: HttpResponse = await sync_to_async(refuse)(
-        request, 409, _("This step is locked"), sentence, advice, back=place.home
-    )
-    return response
+    if PART_HEADER in request.headers:
+        return HttpResponse(f"{sentence} {advice}\n", status=409, content_type="text/plain; charset=utf-8")
+    return await to_db_thread(refuse, request, 409, _("This step is locked"), sentence, advice, back=place.home)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,9 +22,9 @@ from dashboard.web.training.step_context import place_of, workshop_in
 from tests.lab.training_builders import workshop
 from tests.support.polling import eventually
 from tests.support.specs import make_spec
-from tests.web.asgi_client import NOBODY, is_strict, person, websocket
+from tests.web.asgi_client import NOBODY, http, is_strict, person, websocket
 from tests.web.markup import forbidden_in
-from tests.web.training.session_clients import OWN, TwoSessions, get, join, new, participant_id, post, stranger
+from tests.web.training.session_clients import FORM, OWN, TwoSessions, get, join, new, participant_id, post, stranger
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -262,6 +262,15 @@ async def test_without_hosts_a_gated_session_accepts_predictions_after_revealed_
     assert (await post(f"{request}opened/", sessions.ada)).status == 204
     assert (await post(f"{request}predict/", sessions.ada, choice="0")).status == 302
     assert [answer.step async for answer in Answer.objects.all()] == ["request"]
+
+
+async def test_a_script_gets_the_reason_why_a_step_is_locked_as_text(sessions: TwoSessions) -> None:
+    home = f"/sessions/{sessions.row.id}/"
+    for command in ("predict", "check", "run"):
+        headers = (FORM, ("x-netmodes-part", "1"))
+        answer = await http("POST", f"{home}steps/launch/{command}/", who=sessions.ada, headers=headers, token=True)
+        assert (answer.status, answer["content-type"]) == (409, "text/plain; charset=utf-8")
+        assert answer.text.startswith("Your instructor has not opened this step yet. ")
 
 
 async def test_without_hosts_nothing_that_a_participant_sends_reaches_an_engine(
