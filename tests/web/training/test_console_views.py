@@ -270,6 +270,17 @@ async def test_the_projector_shows_that_everyone_has_answered_and_then_the_expla
     assert sessions.row.code[:4] not in await projected()
 
 
+async def test_the_console_counts_predictions_of_current_participants(sessions: TwoSessions) -> None:
+    home = f"/sessions/{sessions.row.id}/"
+    await post(f"{home}console/steer/step/", sessions.owner, by="next")
+    await post(f"{home}steps/launch/predict/", sessions.ada, choice="1")
+    await post(f"{home}console/seats/{sessions.ada_id}/remove/", sessions.owner)
+    console = (await get(f"{home}console/", sessions.owner)).text
+    assert "0 of 1 have answered" in console
+    title = console.partition('<h2 id="answers-title">')[2].partition("</h2>")[0]
+    assert re.findall(r"\d of \d", title) == ["0 of 1"]
+
+
 async def test_the_comparison_for_all_is_on_the_projector(sessions: TwoSessions) -> None:
     steer = f"/sessions/{sessions.row.id}/console/steer"
     projector = f"/sessions/{sessions.row.id}/console/projector/"
