@@ -112,6 +112,23 @@ async def test_the_instructor_sees_all_results_and_each_participant_their_own(me
     assert (await post(f"{met.page}link/", met.owner)).status == 404, "an instructor is not a participant"
 
 
+async def test_the_links_of_a_removed_participant_lead_to_pages(met: Met) -> None:
+    await database_sync_to_async(TrainingSession.objects.filter(pk=met.row.pk).update)(record_terminal=True)
+    ada = await database_sync_to_async(Participant.objects.get)(name="Ada")
+    front = f"/sessions/{met.row.id}/console/seats/{ada.pk}/"
+
+    async def linked(path: str) -> list[str]:
+        return re.findall(r'href="(/sessions/[^"#]*)', (await get(path, met.owner)).text)
+
+    shown = f"{met.page}?person={ada.pk}"
+    assert front in await linked(shown)
+    await post(f"{front}remove/", met.owner)
+    links = await linked(shown)
+    assert f"{front}terminal/" in links
+    for path in (*links, *(await linked(f"{front}terminal/"))):
+        assert (await get(path, met.owner)).status == 200, path
+
+
 async def test_a_results_link_works_also_after_the_session(met: Met) -> None:
     made = await post(f"{met.page}link/", met.ada)
     found = re.search(r"/results/[\w-]{22}/", made.text)
