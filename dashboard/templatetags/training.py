@@ -7,9 +7,17 @@ from django.utils.translation import gettext as _
 
 from dashboard.core.measurements.formatting import NOTHING
 from dashboard.core.training.results.model import CellReport, PersonReport, SessionReport, StepReport
+from dashboard.store.operations.database_clock import shared_clock
 from dashboard.templatetags.words import SIGNS, WORDS
 
 register = template.Library()
+
+
+@register.simple_tag
+def server_time() -> str:
+    """Returns the time at which the page is rendered, in seconds since the epoch. Timers of the page correct the
+    browser's clock with it."""
+    return f"{shared_clock():.3f}"
 
 
 @register.filter

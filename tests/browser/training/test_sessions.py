@@ -164,6 +164,20 @@ def test_a_newcomer_who_waits_is_shown_the_end_of_the_session(visitor: Visitor, 
     expect(late.page.get_by_text("Please wait, Late")).to_have_count(0)
 
 
+@pytest.mark.parametrize("minutes", [-10, 10], ids=["behind", "ahead"])
+def test_a_timer_shows_the_time_left_although_the_clock_of_the_browser_is_wrong(
+    visitor: Visitor, visit: Visit, server: Server, minutes: int
+) -> None:
+    console = new_session(visitor, server, "Timed", hosts="none")
+    ada = join(visit, console.link, "Ada")
+    ada.who.context.add_init_script(f"const now = Date.now; Date.now = () => now() + {minutes * 60_000};")
+    ada.at("prepare")
+    ada.live()
+    console.page.locator("#minutes").fill("5")
+    console.press("Start")
+    expect(ada.page.locator("[data-slot=timer]")).to_have_text(re.compile(r"^(5:00|4:\d\d)$"))
+
+
 @pytest.mark.slow
 def test_six_participants_complete_a_session_on_hosts_of_their_own(
     visitor: Visitor, visit: Visit, server: Server
