@@ -145,8 +145,8 @@ class SessionEvent(models.Model):
     """An action of the instructor that affects all participants. Results and replay are built from these events.
 
     ``kind`` is created, closed, step, gate, pace, locked, doors (``admission_required``), timer, pointer
-    (``pointed_row``), scores, mirror or revealed. ``detail`` is the new value of the field that changed. It is the slug
-    of the step if ``kind`` is revealed, the slug of the workshop if it is created, and empty if it is closed.
+    (``pointed_row``), mirror or revealed. ``detail`` is the new value of the field that changed. It is the slug of the
+    step if ``kind`` is revealed, the slug of the workshop if it is created, and empty if it is closed.
     """
 
     session = models.ForeignKey(TrainingSession, on_delete=models.CASCADE, related_name="events")

@@ -33,7 +33,6 @@ EVENT_KINDS = {
     "admission_required": "doors",
     "timer_ends_at": "timer",
     "pointed_row": "pointer",
-    "scores": "scores",
 }
 #: The maximum number of events stored for a session, more than any needs, so that repeated commands cannot fill the
 #: disk.

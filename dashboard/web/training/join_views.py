@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
-from dashboard.core.training.join_codes import format_code, parse_code
+from dashboard.core.training.join_codes import parse_code
 from dashboard.core.training.session import parse_name
 from dashboard.models import TrainingSession
 from dashboard.store.operations import rate_limits
@@ -93,15 +93,15 @@ def _join(request: HttpRequest, row: TrainingSession, address: str, now: float) 
             "again.",
             wait_s,
         ) % {"count": wait_s}
-        return _page(request, 429, name_problem=sentence, wait_s=wait_s, title=row.title, shown=format_code(row.code))
+        return _page(request, 429, name_problem=sentence, wait_s=wait_s)
     try:
         _participant, token = participants.join(row.id, parse_name(request.POST.get("name", "")), now)
     except ValueError as error:
         rate_limits.give_back(rate_limits.new_participants(address), now)
-        return _page(request, 400, name_problem=str(error), title=row.title, shown=format_code(row.code))
+        return _page(request, 400, name_problem=str(error))
     except JoinRefusedError as error:
         rate_limits.give_back(rate_limits.new_participants(address), now)
-        return _page(request, 409, name_problem=str(error), title=row.title)
+        return _page(request, 409, name_problem=str(error))
     add_token(request, row.id, token)
     hub.wake(row.id)
     return keep_secret(redirect(home))

@@ -30,14 +30,14 @@ def status_of(row: TrainingSession, now: float) -> JoinStatus:
     return join_status(row.closed_at, row.expires_at, now, admission_required=row.admission_required)
 
 
-def refuse_hosts(available: Capacity, needed: int) -> str | None:
+def refuse_session(available: Capacity, needed: int) -> str | None:
     """Returns why a session cannot have the ``needed`` number of hosts; None if it can.
 
     A session may have more hosts than fit at the same time, because the rest wait in a queue.
     """
     if not needed or (not available.problem and available.total):
         return None
-    return available.problem or available.sentence
+    return available.sentence
 
 
 @require_GET
@@ -76,7 +76,7 @@ async def new(request: HttpRequest) -> HttpResponse:
         typed = {key: str(value)[:200] for key, value in request.POST.items()}
         settings, problems = read_form(typed, tuple(workshops))
         available = await capacity(HostLimits(settings.memory_mb, settings.pids, settings.cpus))
-        if not problems and (refusal := refuse_hosts(available, settings.hosts_needed)):
+        if not problems and (refusal := refuse_session(available, settings.hosts_needed)):
             problems = {"hosts": refusal}
         if not problems:
             workshop = workshops[settings.workshop]
