@@ -8,8 +8,8 @@ from dashboard.core.comparison.phrases import join_names, join_titles, with_full
 from dashboard.core.experiments.launching.ports import HostPort, PortUser, find_holder, port_in_message, ports_of
 from dashboard.core.experiments.messages import Answer, ArmStatus, Column, ExperimentRef, Relation, Row
 from dashboard.core.experiments.stream import row_id
-from dashboard.core.modes import MACHINE, OBSERVERS, is_observer
-from dashboard.core.namespaces.state import NamespaceState
+from dashboard.core.modes import MACHINE, OBSERVERS, Mode, is_observer
+from dashboard.core.namespaces.state import NamespaceState, Protocol
 from dashboard.core.namespaces.visibility import name_machine
 
 #: Rows that the sentence about sameness names, the most telling first; ``{}`` is the text of the cell.
@@ -79,11 +79,13 @@ def _own_users(columns: Sequence[Column]) -> list[PortUser]:
 
 
 def _wanted_ports(column: Column, reason: str) -> list[HostPort]:
-    """Returns the ports of the machine that the arm may have failed to bind. If the Engine refused the arm, this is the
-    port that its message ``reason`` names. Otherwise, it is the arm's own port. If this port is not known, returns all
-    ports that the arm requested."""
-    named = port_in_message(reason) if column.status is ArmStatus.REFUSED else column.port
-    return list(ports_of(column.asked)) if named is None else [HostPort(named)]
+    """Returns the ports that the arm may have failed to bind: the one that its message ``reason`` names. If the message
+    names none, returns all ports that the arm requested if the Engine refused it; otherwise the arm's own port."""
+    if (named := port_in_message(reason)) is not None:
+        return [HostPort(named)]
+    if column.status is ArmStatus.REFUSED:
+        return list(ports_of(column.asked))
+    return [] if column.port is None else [HostPort(column.port)]
 
 
 def describe_refused(titles: Sequence[str], reason: str | None) -> str:
@@ -93,7 +95,7 @@ def describe_refused(titles: Sequence[str], reason: str | None) -> str:
 
 
 def _describe_arm(
-    column: Column, columns: Sequence[Column], machine: NamespaceState | None, others: Sequence[PortUser]
+    column: Column, columns: Sequence[Column], states: Mapping[str, NamespaceState], others: Sequence[PortUser]
 ) -> tuple[str, ExperimentRef | None]:
     if column.status is ArmStatus.LOST:
         return f"{column.title}: the container was removed outside Netmodes.", None
@@ -105,14 +107,40 @@ def _describe_arm(
         text = f"{column.title}: the program exited{code}{f': {with_full_stop(reason)}' if reason else '.'}"
     if not _says_taken(reason):
         return text, None
+    ports = _wanted_ports(column, reason)
+    owner = next((one for one in columns if one.key == column.target), column)
+    if column.status is ArmStatus.EXITED and owner.mode != Mode.HOST:
+        shared = _describe_shared(column, owner, columns, states, ports) if owner is not column else ""
+        return f"{text} {shared}".rstrip(), None
+    machine = states.get(MACHINE)
     users = [*_own_users(columns), *others]
     listeners = machine.listeners if machine is not None else ()
-    holders = [find_holder(port, listeners, users) for port in _wanted_ports(column, reason)]
+    holders = [find_holder(port, listeners, users) for port in ports]
     holder = next((one for one in holders if one is not None), None)
     if holder is None:
         return text, None
     title = next((one.title for one in columns if one.key == MACHINE), "")
     return f"{text} {name_machine(holder.sentence, title)} Stop it, or choose another port.", holder.experiment
+
+
+def _describe_shared(
+    column: Column,
+    owner: Column,
+    columns: Sequence[Column],
+    states: Mapping[str, NamespaceState],
+    ports: Sequence[HostPort],
+) -> str:
+    """Returns a sentence on the program that holds one of ``ports`` in the network stack of ``owner``, which ``column``
+    shares. Empty if no program is known to hold one."""
+    wanted = {port.port for port in ports}
+    listeners = states[owner.key].listeners if owner.key in states else ()
+    listener = next((one for one in listeners if one.protocol is Protocol.TCP and one.port in wanted), None)
+    if listener is None:
+        return ""
+    holder = next((one for one in columns if one.container and one.container.id == listener.container), None)
+    process = (listener.process or "An unidentified process") + (f" of {holder.title}" if holder is not None else "")
+    stack = f"the network stack of {owner.title}, which {column.title} shares"
+    return f"{process} listens on port {listener.port} in {stack}."
 
 
 def _count_running(running: Sequence[Column], arms: int) -> str:
@@ -152,7 +180,7 @@ def describe_trouble(
             if len(alike) > 1:
                 yield describe_refused([column.title for column in alike], alike[0].error), None
             else:
-                yield _describe_arm(alike[0], columns, states.get(MACHINE), others)
+                yield _describe_arm(alike[0], columns, states, others)
 
     return tuple(entries())
 

@@ -16,9 +16,12 @@ from dashboard.core.namespaces.state import Listener, Protocol
 #: Other processes that hold a published port for the Engine.
 _HOLDERS = frozenset({"dockerd", "rootlesskit", "conmon", "podman"})
 _EVERYWHERE = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared, not bound
-#: The port in a message of the Engine (moby, libnetwork/portallocator and portmapper).
+#: The port in a message of the Engine (moby, libnetwork/portallocator and portmapper), of a program in Go, or of
+#: nginx, Apache, Redis or Node.js.
 _PORT_IN_MESSAGE = re.compile(
-    r"Bind for \S*:(\d{1,5})\b|(?:host port(?: for)?|listen (?:tcp|udp)[46]?) (?:\[[^]]*\]|[^\s:[]*):(\d{1,5})\b"
+    r"(?:Bind for|already in use) \S*:(\d{1,5})\b"
+    r"|(?:host port(?: for)?|listen (?:tcp|udp)[46]?|bind\(\) to|bind to address|listening socket)"
+    r" (?:\[[^]]*\]|[^\s:[]*):(\d{1,5})\b"
 )
 
 
@@ -82,7 +85,7 @@ def ports_of(published: Iterable[PublishedPort]) -> tuple[HostPort, ...]:
 
 
 def port_in_message(message: str) -> int | None:
-    """Returns the port of the machine that a message of the Engine names, or None."""
+    """Returns the port that a message of the Engine or of a program names because it is taken, or None."""
     match = _PORT_IN_MESSAGE.search(message)
     return int(match[1] or match[2]) if match else None
 

@@ -92,6 +92,47 @@ def test_the_holder_of_a_port_may_be_a_container() -> None:
     assert "listens on" not in _trouble(columns, _listening(states, datagrams))[1]
 
 
+BIND = "bind() to 0.0.0.0:80 failed (98: Address already in use)"
+APACHE = Listener(Protocol.TCP, Family.INET, "0.0.0.0", 80, 812, "apache2")
+
+
+def test_an_arm_that_shares_a_container_s_stack_names_the_program_that_holds_the_port_there() -> None:
+    columns, states = make_scene(("bridge", "none", "container"))
+    columns = _with(columns, "container", status=ArmStatus.EXITED, exit_code=1, logs=(BIND,))
+    for machine in (states, _listening(states, APACHE)):
+        assert _trouble(columns, machine)[1] == (
+            f"container: the program exited with code 1: {BIND}. "
+            "nginx of bridge listens on port 80 in the network stack of bridge, which container shares."
+        )
+    held = (replace(APACHE, process=None),)
+    unknown = {**states, "bridge": replace(states["bridge"], listeners=held)}
+    assert "An unidentified process listens on port 80 in" in _trouble(columns, unknown)[1]
+    free = {**states, "bridge": replace(states["bridge"], listeners=())}
+    assert _trouble(columns, free)[1] == f"container: the program exited with code 1: {BIND}."
+
+
+def test_the_machine_s_port_is_no_reason_for_an_arm_with_its_own_stack() -> None:
+    columns, states = make_scene(("bridge", "none"))
+    columns = _with(columns, "bridge", status=ArmStatus.EXITED, exit_code=1, logs=(BIND,))
+    assert _trouble(columns, _listening(states, APACHE))[1] == f"bridge: the program exited with code 1: {BIND}."
+
+
+def test_an_arm_that_shares_the_stack_of_host_mode_names_the_holder_on_the_machine() -> None:
+    columns, states = make_scene(("host", "container"))
+    columns = _with(columns, "container", status=ArmStatus.EXITED, exit_code=1, logs=(BIND,))
+    assert "nginx (pid 4100) of host listens on port 80 of this machine." in _trouble(columns, states)[1]
+
+
+def test_the_port_in_the_message_of_a_program_is_searched_before_the_arm_s_port() -> None:
+    columns, states = make_scene(("host", "bridge"))
+    log = "listen tcp :9090: bind: address already in use"
+    columns = _with(columns, "host", status=ArmStatus.EXITED, exit_code=1, logs=(log,), port=80)
+    apache = _listening(states, APACHE)
+    assert _trouble(columns, apache)[1] == f"host: the program exited with code 1: {log}."
+    held = _listening(apache, Listener(Protocol.TCP, Family.INET, "0.0.0.0", 9090, 813, "prometheus"))
+    assert "prometheus (pid 813) listens on port 9090 of this machine. Stop it" in _trouble(columns, held)[1]
+
+
 def test_a_refused_arm_quotes_the_engine_and_names_the_holder_of_the_requested_port() -> None:
     columns, states = make_scene(("host", "bridge"))
     bridge = next(column for column in columns if column.key == "bridge")

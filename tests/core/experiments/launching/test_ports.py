@@ -45,10 +45,16 @@ def test_host_mode_needs_the_port_that_the_program_listens_on_and_others_the_por
         ("failed to bind host port for 0.0.0.0:8080:172.17.0.2:80/tcp: address already in use", 8080),
         ("failed to bind host port [::]:8082/tcp: address already in use", 8082),
         ("failed to bind host port for [2001:db8::12:1]:8083:[fd00::2]:80/tcp: address already in use", 8083),
+        ("listen tcp :9090: bind: address already in use", 9090),
+        ("nginx: [emerg] bind() to [::]:81 failed (98: Address already in use)", 81),
+        ("(98)Address already in use: AH00072: make_sock: could not bind to address 0.0.0.0:82", 82),
+        ("Could not create server TCP listening socket *:6379: bind: Address already in use", 6379),
+        ("Error: listen EADDRINUSE: address already in use :::3000", 3000),
+        ("OSError: [Errno 98] Address already in use", None),
         ("No such image: nginx:9", None),
     ],
 )
-def test_the_port_is_read_from_a_message_of_the_engine(message: str, port: int | None) -> None:
+def test_the_port_is_read_from_a_message_of_the_engine_or_of_a_program(message: str, port: int | None) -> None:
     assert port_in_message(message) == port
 
 
