@@ -139,29 +139,31 @@ def _hosts(table: ComparisonTable) -> tuple[Row, str] | None:
     return None
 
 
-def _describe_reachable(ports: int, reachable: int) -> str:
+def _describe_ports(ports: int, outside: int) -> str:
+    """Describes ``ports`` listening ports. At ``outside`` of them, a socket is bound to an address other than loopback.
+    Whether a firewall lets requests through is not known."""
     if ports == 1:
-        return f"only listening port, which is {'' if reachable else 'not '}reachable from the network"
-    which = "all" if reachable == ports else str(reachable) if reachable else "none"
-    return f"{ports} listening ports, {which} of them reachable from the network"
+        return f"only listening port, which is bound to {'more than loopback' if outside else 'loopback only'}"
+    which = "all" if outside == ports else outside or "none"
+    return f"{ports} listening ports, {which} of them bound to more than loopback"
 
 
 def _open_ports(table: ComparisonTable) -> tuple[Row, str] | None:
-    rows = [row for row in table.rows if row.section == "listeners" and not row.key.endswith(" resolver")]
+    # The rows without a port number are those of Docker's resolver and of sockets that only send.
+    rows = [row for row in table.rows if row.section == "listeners" and " :" in row.key]
     sharing = table.sharing_machine
     machine = [row for row in rows if row.cells.get(MACHINE) is not None]
     separate = [arm for arm in table.arms if arm not in sharing and arm.status is ArmStatus.RUNNING]
     proof = next((row for row in machine if row.differs), None)
     if not sharing or not separate or proof is None or table.machine is None:
         return None
-    listeners = table.machine.listeners
-    reachable = len({(listener.protocol, listener.port) for listener in listeners if not is_loopback(listener.address)})
+    bound = {f"{one.protocol} :{one.port}" for one in table.machine.listeners if not is_loopback(one.address)}
     most = max(sum(row.cells.get(one.key) is not None for row in rows) for one in separate)
     only = "only " if most < len(machine) else ""
     count = "none" if most == 0 else f"{only}{most}" if len(separate) == 1 else f"at most {most}"
     sentence = (
         f"{join_titles(sharing)} {agree(sharing, 'shares', 'share')} this machine's "
-        f"{_describe_reachable(len(machine), reachable)}; "
+        f"{_describe_ports(len(machine), sum(row.key in bound for row in machine))}; "
         f"{join_titles(separate)} {agree(separate, 'has', 'have')} {count}."
     )
     return proof, sentence

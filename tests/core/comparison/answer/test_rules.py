@@ -11,7 +11,7 @@ from dashboard.core.comparison.answer.rules import RULES
 from dashboard.core.comparison.rows import compare
 from dashboard.core.experiments.messages import ArmStatus, Relation, Row
 from dashboard.core.modes import MACHINE
-from dashboard.core.namespaces.state import Family, HostsEntry, Lookup
+from dashboard.core.namespaces.state import Family, HostsEntry, Lookup, Protocol
 from tests.core.builders import Columns, States, end, make_listener, with_column, without
 from tests.core.scenes import make_scene
 
@@ -101,7 +101,7 @@ CASES = [
     (
         "open-ports",
         of_modes("host", "bridge"),
-        ("host shares this machine's 3 listening ports, all of them reachable from the network; bridge has only 1."),
+        "host shares this machine's 3 listening ports, all of them bound to more than loopback; bridge has only 1.",
     ),
     ("open-ports", of_modes("bridge", "user-bridge"), None),
     (
@@ -133,18 +133,18 @@ def test_no_rule_states_that_a_stopped_container_lacks_something() -> None:
 
 
 @pytest.mark.parametrize(
-    ("addresses", "reachable"),
+    ("addresses", "where"),
     [
-        (("0.0.0.0",), "all"),
-        (("127.0.0.1",), "0"),
-        (("::1",), "0"),
-        (("127.0.0.53", "127.0.0.54"), "0"),
-        (("127.0.0.1", "::"), "all"),
-        (("192.0.2.2",), "all"),
+        (("0.0.0.0",), "more than loopback"),
+        (("127.0.0.1",), "loopback only"),
+        (("::1",), "loopback only"),
+        (("127.0.0.53", "127.0.0.54"), "loopback only"),
+        (("127.0.0.1", "::"), "more than loopback"),
+        (("192.0.2.2",), "more than loopback"),
     ],
 )
-def test_a_port_on_loopback_addresses_alone_is_not_reachable_from_the_network(
-    addresses: tuple[str, ...], reachable: str
+def test_the_only_listening_port_of_the_machine_is_bound_to_loopback_or_to_more(
+    addresses: tuple[str, ...], where: str
 ) -> None:
     columns, states = make_scene(("host", "bridge"), publish=None)
     listeners = tuple(
@@ -152,10 +152,7 @@ def test_a_port_on_loopback_addresses_alone_is_not_reachable_from_the_network(
     )
     machine = {key: replace(states[key], listeners=listeners) for key in (MACHINE, "host")}
     sentence = sentences(columns, states | machine)["open-ports"]
-    which = "reachable" if reachable == "all" else "not reachable"
-    assert (
-        sentence == f"host shares this machine's only listening port, which is {which} from the network; bridge has 1."
-    )
+    assert sentence == f"host shares this machine's only listening port, which is bound to {where}; bridge has 1."
 
 
 @pytest.mark.parametrize(
@@ -166,12 +163,21 @@ def test_a_port_on_loopback_addresses_alone_is_not_reachable_from_the_network(
         (("127.0.0.1", "127.0.0.53"), "none"),
     ],
 )
-def test_the_reachable_ports_among_several_are_counted(addresses: tuple[str, ...], which: str) -> None:
+def test_the_ports_that_are_bound_to_more_than_loopback_are_counted(addresses: tuple[str, ...], which: str) -> None:
     columns, states = make_scene(("host", "bridge"), publish=None)
     listeners = tuple(make_listener(80 + number, address=address) for number, address in enumerate(addresses))
     machine = {key: replace(states[key], listeners=listeners) for key in (MACHINE, "host")}
     sentence = sentences(columns, states | machine)["open-ports"]
-    assert f"2 listening ports, {which} of them reachable from the network" in sentence
+    assert f"2 listening ports, {which} of them bound to more than loopback" in sentence
+
+
+def test_sockets_that_only_send_queries_are_not_counted_as_listening_ports() -> None:
+    columns, states = make_scene(("host", "bridge"), publish=None)
+    queries = [make_listener(port, "aardvark-dns", 900, protocol=Protocol.UDP) for port in range(40000, 40003)]
+    listeners = (make_listener(22, "sshd", 811), make_listener(3306, "mysqld", 812, address="127.0.0.1"), *queries)
+    machine = {key: replace(states[key], listeners=listeners) for key in (MACHINE, "host")}
+    sentence = sentences(columns, states | machine)["open-ports"]
+    assert "2 listening ports, 1 of them bound to more than loopback; bridge has only 1." in sentence
 
 
 @pytest.mark.parametrize(
