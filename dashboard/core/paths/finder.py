@@ -35,6 +35,7 @@ from dashboard.core.paths.model import (
 )
 from dashboard.core.paths.outside import leads_to_program, paths_outside_machine, paths_to_bridged, paths_to_host_mode
 from dashboard.core.paths.published import published_paths
+from dashboard.core.paths.translations import held_by_another
 
 DEFAULT_BRIDGE = "bridge"
 _NOT_PUBLISHING = frozenset({"none", "container", "macvlan", "ipvlan", "ns"})
@@ -49,6 +50,16 @@ def _open_path(
     return Path(kind, title, client, column.key, family, address, port, port, port, hops=hops, host_name=host_name)
 
 
+def _path_in_machine(
+    kind: PathKind, title: str, column: Column, machine: NamespaceState, address: str, link: str
+) -> Path:
+    """Returns the path from the machine to a container in its namespace, over the loopback interface ``link``. It is
+    unavailable if another program holds the container's port."""
+    if why := held_by_another(column, machine, address):
+        return Path(kind, title, MACHINE, column.key, unavailable=why)
+    return _open_path(kind, title, MACHINE, column, address, (link,))
+
+
 def _paths_in_machine(column: Column, machine: NamespaceState) -> Iterator[Path]:
     """Yields the paths to a container in the machine's namespace: over loopback and over primary addresses."""
     lo = next((link for link in machine.interfaces if link.kind == "loopback"), None)
@@ -58,11 +69,11 @@ def _paths_in_machine(column: Column, machine: NamespaceState) -> Iterator[Path]
             break
         if any(assigned.address == address for assigned in lo.addresses):
             title = f"{address} to {column.title}"
-            yield _open_path(PathKind.LOOPBACK, title, MACHINE, column, address, (lo.name,))
+            yield _path_in_machine(PathKind.LOOPBACK, title, column, machine, address, lo.name)
         outer = next((address for address in own if family_of(address) is family), None)
         if outer is not None:
             title = f"The machine's address to {column.title}"
-            yield _open_path(PathKind.MACHINE_ADDRESS, title, MACHINE, column, outer, (lo.name,))
+            yield _path_in_machine(PathKind.MACHINE_ADDRESS, title, column, machine, outer, lo.name)
     if column.asked and not column.published:
         why = f"the Engine discarded -p: {column.title} uses the machine's own ports"
         yield Path(PathKind.PUBLISHED_DNAT, f"Published port of {column.title}", MACHINE, column.key, unavailable=why)

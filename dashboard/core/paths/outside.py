@@ -35,7 +35,14 @@ from dashboard.core.paths.model import (
     link_with,
     reachable_address,
 )
-from dashboard.core.paths.translations import find_translation, listeners_on, mappings_of, translations, udp_port
+from dashboard.core.paths.translations import (
+    find_translation,
+    held_by_another,
+    listeners_on,
+    mappings_of,
+    translations,
+    udp_port,
+)
 
 #: The TCP port of the neighbour's server.
 NEIGHBOUR_PORT = 80
@@ -74,6 +81,9 @@ def paths_to_host_mode(column: Column, machine: NamespaceState, client: OutsideC
     for family in Family:
         match find_arrival(client, machine, family):
             case address, link:
+                if why := held_by_another(column, machine, address):
+                    yield Path(kind, title, client.key, column.key, unavailable=why)
+                    continue
                 hops = (client.hop(link),)
                 yield Path(kind, title, client.key, column.key, family, address, port, port, port, hops=hops)
 

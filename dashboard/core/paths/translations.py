@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from msgspec import UnsetType
 
+from dashboard.core.experiments.launching.ports import may_belong_to
 from dashboard.core.experiments.messages import Column, PublishedPort
 from dashboard.core.namespaces.addresses import format_endpoint
 from dashboard.core.namespaces.forwarders import DOCKER_PROXY, forwarder_name, is_rootless_forwarder, keeps_family
@@ -147,6 +148,19 @@ def udp_port(column: Column, machine: NamespaceState, veths: Sequence[VethLink],
 def covers_family(port: PublishedPort, family: Family) -> bool:
     """Whether a mapping applies to addresses of this family."""
     return port.host_address == "" or family_of(port.host_address) == family
+
+
+def held_by_another(column: Column, machine: NamespaceState, address: str) -> str:
+    """Returns a clause on the program of the machine or of another container that holds the port of a container in the
+    machine's namespace. Empty if no socket listens on that port, or if one of those that accept connections to
+    ``address`` may be the container's own. If none accepts them, all sockets on the port count."""
+    port = column.port or 80
+    on_port = [one for one in machine.listeners if (one.protocol, one.port) == (Protocol.TCP, port)]
+    listeners = [*listeners_on(machine, Protocol.TCP, family_of(address), port, address)] or on_port
+    if not listeners or any(may_belong_to(one, column) for one in listeners):
+        return ""
+    owner = "another container" if listeners[0].container else "the machine"
+    return f"{listeners[0].process} of {owner} holds port {port}: a request would not reach {column.title}"
 
 
 def listeners_on(

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from dashboard.core.experiments.messages import ArmStatus
-from dashboard.core.namespaces.state import Interface, NamespaceState, Resolver
+from dashboard.core.namespaces.state import Family, Interface, Listener, NamespaceState, Protocol, Resolver
 from dashboard.core.paths.finder import find_paths, measured_paths, resolver_paths
 from dashboard.core.paths.model import PathKind
-from tests.core.builders import MACHINE, Columns, States, make_address
-from tests.core.scenes import make_scene, paths_by_key
+from tests.core.builders import MACHINE, Columns, States, container_id, make_address, make_listener, with_column
+from tests.core.scenes import make_scene, paths_by_key, with_neighbour
 
 
 def with_link(state: NamespaceState, kind: str, *more: str) -> NamespaceState:
@@ -104,9 +105,63 @@ def test_a_shared_namespace_has_its_own_loopback() -> None:
 
 
 def test_a_container_that_shares_a_host_mode_container_s_stack_is_on_loopback() -> None:
-    paths = paths_by_key(*make_scene(("host", "container")))
+    columns, states = make_scene(("host", "container"))
+    paths = paths_by_key(with_column(columns, "container", port=81), states)
     assert "container/shared-namespace" not in paths
-    assert paths["container/loopback"].client == MACHINE
+    assert (paths["container/loopback"].client, paths["container/loopback"].target) == (MACHINE, "127.0.0.1:81")
+
+
+def listening_on_the_machine(*listeners: Listener) -> tuple[Columns, States]:
+    """Host mode and a neighbour. The machine and the arm have these listeners and no other."""
+    columns, states = with_neighbour(*make_scene(("host", "bridge")))
+    return columns, {**states, **{key: replace(states[key], listeners=listeners) for key in (MACHINE, "host")}}
+
+
+@pytest.mark.parametrize(
+    ("listener", "reason"),
+    [
+        (make_listener(80, "apache2"), "apache2 of the machine holds port 80: a request would not reach host"),
+        (
+            make_listener(80, "nginx", container="f" * 64),
+            "nginx of another container holds port 80: a request would not reach host",
+        ),
+    ],
+)
+def test_host_mode_has_no_path_to_a_port_that_another_program_holds(listener: Listener, reason: str) -> None:
+    paths = find_paths(*listening_on_the_machine(listener))
+    for kind in (PathKind.LOOPBACK, PathKind.MACHINE_ADDRESS, PathKind.LAN_ADDRESS):
+        assert [(path.target, path.unavailable) for path in paths if path.kind is kind] == [("", reason)] * 2
+
+
+@pytest.mark.parametrize(
+    "listeners",
+    [
+        (),
+        (make_listener(80, None),),
+        (make_listener(81, "apache2"),),
+        (make_listener(80, "dnsmasq", protocol=Protocol.UDP),),
+        (make_listener(80, "apache2"), make_listener(80, "nginx", container=container_id("host"))),
+    ],
+)
+def test_host_mode_has_its_paths_unless_another_program_is_known_to_hold_the_port(
+    listeners: tuple[Listener, ...],
+) -> None:
+    paths = paths_by_key(*listening_on_the_machine(*listeners))
+    assert paths["host/loopback"].target == "127.0.0.1:80"
+    assert paths["host/lan-address"].target == "192.0.2.2:80"
+
+
+def test_a_path_leads_to_the_arm_only_where_its_own_socket_accepts_connections() -> None:
+    only_ipv6: dict[str, Any] = {"family": Family.INET6, "address": "::", "v6only": True}
+    own = make_listener(80, "nginx", container=container_id("host"), **only_ipv6)
+    paths = paths_by_key(*listening_on_the_machine(make_listener(80, "apache2"), own))
+    assert paths["host/loopback"].unavailable.startswith("apache2 of the machine holds port 80")
+    assert paths["host/loopback-ipv6"].target == "[::1]:80"
+
+
+def test_a_path_of_a_column_without_a_container_is_not_judged_by_its_listeners() -> None:
+    columns, states = listening_on_the_machine(make_listener(80, "apache2"))
+    assert paths_by_key(with_column(columns, "host", container=None), states)["host/loopback"].target == "127.0.0.1:80"
 
 
 def test_without_the_machine_there_are_only_paths_between_containers() -> None:

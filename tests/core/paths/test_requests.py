@@ -91,7 +91,13 @@ def requests(scene: tuple[Columns, States], server: str | None = None) -> list[t
         (
             ("host", "container"),
             "container",
-            (("loopback", "machine", "127.0.0.1:80"), ("machine-address", "machine", "192.0.2.2:80")),
+            (
+                (
+                    "loopback",
+                    "machine",
+                    "nginx of another container holds port 80: a request would not reach container",
+                ),
+            ),
         ),
         (
             ("macvlan",),

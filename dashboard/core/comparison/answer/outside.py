@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from dashboard.core.comparison.answer.comparison_table import ComparisonTable
 from dashboard.core.comparison.phrases import agree, join_clauses
+from dashboard.core.experiments.launching.ports import may_belong_to
 from dashboard.core.experiments.messages import ArmStatus, Column, Row
 from dashboard.core.modes import NEIGHBOUR
 from dashboard.core.namespaces.addresses import format_endpoint, primary_addresses
@@ -41,10 +42,12 @@ def _rows(table: ComparisonTable) -> Iterator[Row]:
 
 def _describe(column: Column, machine: NamespaceState, addresses: Sequence[str], *, shares: bool) -> str:
     if shares:
-        own = [listener for listener in machine.listeners if (listener.protocol, listener.port) == ("tcp", column.port)]
+        on_port = [one for one in machine.listeners if (one.protocol, one.port) == ("tcp", column.port)]
+        own = [listener for listener in on_port if may_belong_to(listener, column)]
         if endpoints := _endpoints(((_bound(one), one.port) for one in own), addresses):
             return f"{column.title} offers {', '.join(endpoints)}"
-        return f"{column.title} offers nothing" + (": it listens on loopback only" if own else "")
+        other = f": {on_port[0].process} holds port {column.port}" if on_port else ""
+        return f"{column.title} offers nothing" + (": it listens on loopback only" if own else other)
     ports = [one for one in column.published if one.protocol == "tcp" and one.host_port]
     if endpoints := _endpoints(((port.host_address, port.host_port) for port in ports), addresses):
         return (

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dashboard.core.comparison.answer.comparison_table import ComparisonTable, join_addresses, one_line
 from dashboard.core.comparison.answer.outside import offer_to_the_lan
 from dashboard.core.comparison.phrases import agree, join_clauses, join_names, join_titles
+from dashboard.core.experiments.launching.ports import may_belong_to
 from dashboard.core.experiments.messages import ArmStatus, Column, Relation, Row
 from dashboard.core.modes import MACHINE, Mode
 from dashboard.core.namespaces.resolver import is_loopback
@@ -76,9 +77,10 @@ def _published(table: ComparisonTable) -> tuple[Row, str] | None:
     if first is None:
         return None
     parts = [f"{title} publishes {_join_ports(by_address)}" for title, by_address in ports.items()]
+    listeners = table.machine.listeners if table.machine is not None else ()
     for column in table.sharing_machine:
-        listening = table.row(f"listeners/tcp :{column.port}/") if column.port else None
-        if listening is not None and listening.cells.get(column.key) is not None:
+        on_port = [one for one in listeners if (one.protocol, one.port) == ("tcp", column.port)]
+        if any(may_belong_to(one, column) for one in on_port):
             parts.append(f"{column.title} listens on the machine's port {column.port}, without forwarding")
     return first, join_clauses(*parts)
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from dashboard.core.experiments.messages import ExperimentRef, PublishedPort
+from dashboard.core.experiments.messages import Column, ExperimentRef, PublishedPort
 from dashboard.core.modes import FORWARDING, ArmSpec, Mode
 from dashboard.core.namespaces.forwarders import forwarder_name
 from dashboard.core.namespaces.state import Listener, Protocol
@@ -88,6 +88,13 @@ def port_in_message(message: str) -> int | None:
     """Returns the port that a message of the Engine or of a program names because it is taken, or None."""
     match = _PORT_IN_MESSAGE.search(message)
     return int(match[1] or match[2]) if match else None
+
+
+def may_belong_to(listener: Listener, column: Column) -> bool:
+    """Whether a socket may belong to the container of ``column``: false only if its process is known and is not in that
+    container."""
+    container = column.container
+    return listener.process is None or container is None or listener.container == container.id
 
 
 def find_holder(port: HostPort, listeners: Iterable[Listener], users: Sequence[PortUser]) -> PortHolder | None:

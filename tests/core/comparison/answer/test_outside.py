@@ -10,7 +10,7 @@ from dashboard.core.comparison.answer.outside import offer_to_the_lan
 from dashboard.core.comparison.rows import compare
 from dashboard.core.experiments.messages import PublishedPort
 from dashboard.core.experiments.stream import row_id
-from tests.core.builders import MACHINE, Columns, States, with_column
+from tests.core.builders import MACHINE, Columns, States, make_listener, with_column
 from tests.core.scenes import make_scene, with_neighbour
 
 
@@ -57,6 +57,17 @@ def test_a_listener_on_one_address_is_offered_there() -> None:
         own = tuple(replace(one, address=address, v6only=v6only) for one in listeners if one.port == 80)[:1]
         states = {**states, MACHINE: replace(states[MACHINE], listeners=own)}
         assert sentence(columns, states).endswith(f"host offers {endpoint}."), address
+
+
+def test_host_mode_does_not_offer_the_port_of_another_program() -> None:
+    columns, states = with_neighbour(*make_scene(("host",)))
+    for listener, offer in (
+        (make_listener(80, "apache2"), "host offers nothing: apache2 holds port 80."),
+        (make_listener(80, "nginx", container="f" * 64), "host offers nothing: nginx holds port 80."),
+        (make_listener(80, None), "host offers 192.0.2.2:80."),
+    ):
+        held = {key: replace(states[key], listeners=(listener,)) for key in (MACHINE, "host")}
+        assert sentence(columns, states | held).endswith(offer)
 
 
 def test_without_a_neighbour_or_a_machine_nothing_is_stated() -> None:

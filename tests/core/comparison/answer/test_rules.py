@@ -12,7 +12,7 @@ from dashboard.core.comparison.rows import compare
 from dashboard.core.experiments.messages import ArmStatus, Relation, Row
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.state import Family, HostsEntry, Lookup, Protocol
-from tests.core.builders import Columns, States, end, make_listener, with_column, without
+from tests.core.builders import Columns, States, container_id, end, make_listener, with_column, without
 from tests.core.scenes import make_scene
 
 THREE = ("host", "bridge", "user-bridge")
@@ -122,6 +122,25 @@ def test_each_rule_states_what_rows_prove_and_nothing_else(
     rule: str, stated: dict[str, str], sentence: str | None
 ) -> None:
     assert stated.get(rule) == sentence
+
+
+@pytest.mark.parametrize(
+    ("process", "container", "own"),
+    [
+        ("nginx", container_id("host"), True),
+        ("apache2", None, False),
+        ("nginx", container_id("bridge"), False),
+        (None, None, True),
+    ],
+)
+def test_host_mode_listens_on_the_machine_s_port_unless_another_program_is_known_to(
+    process: str | None, container: str | None, own: bool
+) -> None:
+    columns, states = make_scene(("host", "bridge"))
+    listeners = (make_listener(80, process, container=container),)
+    machine = {key: replace(states[key], listeners=listeners) for key in (MACHINE, "host")}
+    stated = sentences(columns, states | machine)["published"]
+    assert ("host listens on the machine's port 80, without forwarding" in stated) is own
 
 
 def test_no_rule_states_that_a_stopped_container_lacks_something() -> None:

@@ -11,12 +11,14 @@ from dashboard.core.experiments.launching.ports import (
     PortUser,
     find_holder,
     held_ports,
+    may_belong_to,
     needed_ports,
     port_in_message,
 )
 from dashboard.core.experiments.messages import ExperimentRef
 from dashboard.core.modes import ArmSpec, Mode, Publish
 from dashboard.core.namespaces.state import Family, Listener, Protocol
+from tests.core.builders import container_id, make_column
 
 OTHER = ExperimentRef("other", "nginx on port 80")
 NGINX = Listener(Protocol.TCP, Family.INET, "0.0.0.0", 80, 812, "nginx")
@@ -62,6 +64,16 @@ def test_a_process_of_the_machine_holds_a_port() -> None:
     holder = find_holder(HostPort(80), [NGINX], [])
     assert holder is not None
     assert (holder.sentence, holder.experiment) == ("nginx (pid 812) listens on port 80 of this machine.", None)
+
+
+def test_a_socket_may_belong_to_an_arm_unless_its_process_is_known_to_be_elsewhere() -> None:
+    host = make_column("host")
+    inside = replace(NGINX, container=container_id("host"))
+    assert may_belong_to(inside, host)
+    assert not may_belong_to(NGINX, host)
+    assert not may_belong_to(inside, make_column("bridge"))
+    assert may_belong_to(replace(NGINX, process=None, pid=None), host)
+    assert may_belong_to(NGINX, make_column("host", container=None))
 
 
 def test_a_container_of_another_experiment_holds_a_port() -> None:
