@@ -27,7 +27,10 @@ def explain_published(observed: ObservedColumns, key: RowKey, cells: RowCells) -
     texts = {cell.text for cell in cells.values() if cell.text is not None}
     if key.field == "asked":
         if len(texts) > 1:
-            return "Each arm publishes a different port, because a port of the machine can lead to one container only."
+            return (
+                "Not every arm was launched with the same -p: two containers cannot be published at the same address "
+                "and port of the machine."
+            )
         silent = [c for c in observed.columns if c.mode == Mode.CONTAINER and cells[c.key].text is None]
         if silent:
             return "An arm that shares the stack of another arm cannot use -p: ports belong to the owner of the stack."
@@ -49,7 +52,7 @@ def explain_published(observed: ObservedColumns, key: RowKey, cells: RowCells) -
         bridges = not any(is_bridged(observed, c) for c in discarding) and not tap_columns(observed)
         return f"Nothing is forwarded to {join_titles(discarding)}{': only bridges forward ports' if bridges else ''}."
     if len(texts) > 1:
-        return "Each mapping needs its own port of the machine."
+        return "Each mapping needs its own address and port of the machine."
     return "The Engine publishes a port only for containers that request it and run."
 
 

@@ -27,8 +27,17 @@ def test_a_bridge_that_lost_its_mapping_is_not_explained_by_its_mode() -> None:
 
 def test_two_ports_of_the_machine_are_explained() -> None:
     scene = make_scene(("bridge", "user-bridge"))
-    assert "Each mapping needs its own port" in why(scene, "published", "80/tcp", "published")
-    assert "a different port" in why(scene, "published", "80/tcp", "asked")
+    assert "Each mapping needs its own address and port" in why(scene, "published", "80/tcp", "published")
+
+
+def test_arms_that_differ_in_p_are_not_said_to_differ_each_from_each() -> None:
+    columns, states = make_scene(("host", "bridge", "user-bridge"))
+    asked = next(column.asked for column in columns if column.key == "bridge")
+    scene = with_column(columns, "host", asked=asked), states
+    text = why(scene, "published", "80/tcp", "asked")
+    assert text.startswith(
+        "Not every arm was launched with the same -p: two containers cannot be published at the same"
+    )
 
 
 def test_a_port_that_only_one_arm_was_asked_to_publish_is_explained() -> None:
