@@ -1,5 +1,5 @@
-"""States what each container offers to another machine on the LAN, according to the machine's listeners and the
-published ports."""
+"""States what each container offers to another machine on the LAN over TCP, according to the machine's listeners and
+the published ports."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -9,6 +9,7 @@ from dashboard.core.experiments.launching.ports import may_belong_to
 from dashboard.core.experiments.messages import ArmStatus, Column, Row
 from dashboard.core.modes import NEIGHBOUR
 from dashboard.core.namespaces.addresses import format_endpoint, primary_addresses
+from dashboard.core.namespaces.links import SUB_INTERFACES
 from dashboard.core.namespaces.resolver import is_loopback
 from dashboard.core.namespaces.state import Listener, NamespaceState
 
@@ -16,9 +17,9 @@ _ANY_IPV4, _ANY_IPV6 = "0.0.0.0", "::"  # noqa: S104 - compared, not bound
 
 
 def offer_to_the_lan(table: ComparisonTable) -> tuple[Row, str] | None:
-    """Returns a row and a sentence. The sentence states what each container offers to the LAN; the row proves it. None
-    if the experiment has no neighbour, no container runs, no IPv4 address of the machine is known, or no row proves the
-    sentence."""
+    """Returns a row and a sentence. The sentence states what each container offers to the LAN over TCP; the row proves
+    it. None if the experiment has no neighbour, no container runs, no IPv4 address of the machine is known, or no row
+    proves the sentence."""
     machine = table.machine
     if machine is None or all(column.key != NEIGHBOUR for column in table.columns):
         return None
@@ -29,7 +30,7 @@ def offer_to_the_lan(table: ComparisonTable) -> tuple[Row, str] | None:
     running = [column for column in table.arms if column.status is ArmStatus.RUNNING]
     parts = [_describe(column, machine, addresses, shares=column in table.sharing_machine) for column in running]
     text = join_clauses(*parts)
-    return (row, f"To another machine on the LAN, {text}") if text else None
+    return (row, f"To another machine on the LAN, over TCP, {text}") if text else None
 
 
 def _rows(table: ComparisonTable) -> Iterator[Row]:
@@ -48,13 +49,21 @@ def _describe(column: Column, machine: NamespaceState, addresses: Sequence[str],
             return f"{column.title} offers {', '.join(endpoints)}"
         other = f": {on_port[0].process} holds port {column.port}" if on_port else ""
         return f"{column.title} offers nothing" + (": it listens on loopback only" if own else other)
-    ports = [one for one in column.published if one.protocol == "tcp" and one.host_port]
+    published = [one for one in column.published if one.protocol == "tcp"]
+    ports = [one for one in published if one.host_port]
     if endpoints := _endpoints(((port.host_address, port.host_port) for port in ports), addresses):
         return (
             f"{column.title} offers only its published {agree([column] * len(endpoints), 'port', 'ports')} "
             + ", ".join(endpoints)
         )
-    return f"{column.title} offers nothing: " + ("it publishes on loopback only" if ports else "it publishes no port")
+    if ports:
+        return f"{column.title} offers nothing: it publishes on loopback only"
+    no_port = f"{column.title} offers no port of the machine"
+    if published:
+        return f"{no_port}: its network is routed, so its ports are open at its own address"
+    if column.mode in SUB_INTERFACES:
+        return f"{no_port}: it has its own address on the parent's network"
+    return f"{column.title} offers nothing: it publishes no TCP port"
 
 
 def _bound(listener: Listener) -> str:

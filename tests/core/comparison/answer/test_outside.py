@@ -22,8 +22,8 @@ def sentence(columns: Columns, states: States) -> str:
 def test_host_mode_offers_its_port_and_a_bridge_only_what_it_publishes() -> None:
     scene = with_neighbour(*make_scene(("host", "bridge", "none"), publish=8080))
     assert sentence(*scene) == (
-        "To another machine on the LAN, host offers 192.0.2.2:80; bridge offers only its published port "
-        "192.0.2.2:8081; none offers nothing: it publishes no port."
+        "To another machine on the LAN, over TCP, host offers 192.0.2.2:80; bridge offers only its published port "
+        "192.0.2.2:8081; none offers nothing: it publishes no TCP port."
     )
 
 
@@ -31,6 +31,24 @@ def test_a_port_published_on_loopback_is_not_offered() -> None:
     columns, states = with_neighbour(*make_scene(("bridge",)))
     columns = with_column(columns, "bridge", published=(PublishedPort(80, "tcp", "127.0.0.1", 8080),))
     assert sentence(columns, states).endswith("bridge offers nothing: it publishes on loopback only.")
+
+
+def test_a_port_published_over_udp_is_not_said_to_be_missing() -> None:
+    columns, states = with_neighbour(*make_scene(("bridge",)))
+    columns = with_column(columns, "bridge", published=(PublishedPort(53, "udp", "0.0.0.0", 5353),))
+    assert sentence(columns, states) == (
+        "To another machine on the LAN, over TCP, bridge offers nothing: it publishes no TCP port."
+    )
+
+
+def test_a_container_with_its_own_address_on_the_lan_or_in_a_routed_network_is_not_said_to_offer_nothing() -> None:
+    columns, states = with_neighbour(*make_scene(("bridge", "macvlan")))
+    columns = with_column(columns, "bridge", published=(PublishedPort(80, "tcp", "0.0.0.0", 0),))
+    assert sentence(columns, states) == (
+        "To another machine on the LAN, over TCP, bridge offers no port of the machine: its network is routed, so "
+        "its ports are open at its own address; macvlan offers no port of the machine: it has its own address on the "
+        "parent's network."
+    )
 
 
 def test_a_port_that_is_published_on_one_address_is_offered_there() -> None:
