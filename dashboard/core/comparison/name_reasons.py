@@ -24,7 +24,7 @@ _ORIGINS: tuple[tuple[Origin, str, str, str], ...] = (
     (Origin.FORWARDED, "asks", "ask", "pasta or slirp4netns, which passes queries to the machine's servers"),
     (Origin.COPY, "has", "have", "an unchanged copy of the machine's file"),
     (Origin.STRIPPED, "gets", "get", "the machine's servers except loopback addresses"),
-    (Origin.FALLBACK, "gets", "get", "public servers, because all of the machine's are loopback addresses"),
+    (Origin.FALLBACK, "gets", "get", "public servers, because no other was left"),
     (Origin.GIVEN, "has", "have", "the servers given with --dns"),
     (Origin.OTHER, "has", "have", "a file of another origin"),
 )

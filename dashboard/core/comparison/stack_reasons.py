@@ -226,7 +226,8 @@ def _gateways(observed: ObservedColumns, key: str, family: str) -> set[str]:
 def _explain_gateway(observed: ObservedColumns, column: Column, key: RowKey) -> str:
     """Returns a clause on which of a container's networks provides the default route, and why. ``key.field`` is the
     address family of the route. If several networks provide a default route, as with Podman, the clause gives their
-    number. Empty if the network is not known. Source: Docker documentation, ``--network``."""
+    number. Empty if the network is not known. Sources: Docker documentation, ``--network``; Moby, ``Endpoint.Less``,
+    which compares the names of networks last, after the number of their gateways."""
     interfaces = {route.interface for route in _default_routes(observed, column.key, key.field)}
     networks = {network_of_link(column, observed.states[column.key], interface) for interface in interfaces} - {""}
     if len(networks) > 1:
@@ -240,7 +241,7 @@ def _explain_gateway(observed: ObservedColumns, column: Column, key: RowKey) -> 
     own = given.get(network, 0)
     if own == max(priorities) and priorities.count(own) == 1:
         return f"{text}: its gateway priority is the highest ({own})"
-    if not given:
+    if not given and network == min(column.networks):
         return f"{text}: no gateway priority is set, so the order of their names decides"
     return text
 

@@ -121,8 +121,9 @@ class _FamilyPaths:
             yield from self._paths_to(address, outer)
         else:
             only = f"{self._column.title} publishes on {self._mappings[0].host_address} only"
-            why = only if outer is None else "the machine has no address except loopback"
-            yield self._missing(PathKind.PUBLISHED_DNAT, "", why)
+            version = "IPv6" if self._family is Family.INET6 else "IPv4"
+            none = f"the machine has no {version} address except loopback and link-local ones"
+            yield self._missing(PathKind.PUBLISHED_DNAT, "", only if outer is None else none)
         yield from (path for path in inside if path.kind is PathKind.PUBLISHED_DNAT)
 
     def _is_any(self, mapping: PublishedPort) -> bool:

@@ -24,7 +24,7 @@ def test_resolvers_are_explained_by_their_origin() -> None:
 @pytest.mark.parametrize(
     ("origin", "words"),
     [
-        (Origin.FALLBACK, "bridge gets public servers"),
+        (Origin.FALLBACK, "bridge gets public servers, because no other was left"),
         (Origin.GIVEN, "bridge has the servers given with --dns"),
         (Origin.OTHER, "bridge has a file of another origin"),
     ],

@@ -181,6 +181,15 @@ def test_the_network_that_provides_the_gateway_is_named_with_the_reason(command:
     assert row.notes["bridge"] == "network bridge"
 
 
+def test_the_names_of_networks_are_no_reason_if_another_than_the_first_provides_the_gateway() -> None:
+    """Moby prefers a network with more gateways before it compares names."""
+    columns, states = make_scene(("bridge", "none"))
+    own = next(column.networks["bridge"] for column in columns if column.key == "bridge")
+    columns = with_column(columns, "bridge", networks={"alpha": "172.30.0.9", "bridge": own})
+    text = why((columns, states), "routes", "default", "inet")
+    assert "of the 2 networks of bridge, bridge provides the gateway." in text
+
+
 def test_where_each_network_has_a_default_route_none_is_said_to_provide_the_gateway() -> None:
     """As on Podman."""
     columns, states = make_scene(("bridge", "none"))

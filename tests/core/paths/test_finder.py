@@ -199,7 +199,7 @@ def test_without_a_default_route_the_bridge_s_address_is_translated_too() -> Non
         interfaces=tuple(link if link.kind != "bridge" else replace(link, addresses=()) for link in links),
     )
     why = paths_by_key(columns, states)["bridge/published-dnat"].unavailable
-    assert why == "the machine has no address except loopback"
+    assert why == "the machine has no IPv4 address except loopback and link-local ones"
 
 
 def test_links_on_one_parent_are_connected_by_it_without_a_bridge() -> None:

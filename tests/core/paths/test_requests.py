@@ -185,7 +185,14 @@ def test_a_published_port_is_requested_where_it_is_bound(addresses: tuple[str, .
 def test_a_machine_without_an_address_has_loopback_only() -> None:
     assert bound_to("0.0.0.0", "::", interfaces=(make_loopback(),), routes=()) == [
         ("published-proxy", "machine", "127.0.0.1:8080"),
-        ("published-dnat", "machine", "the machine has no address except loopback"),
+        ("published-dnat", "machine", "the machine has no IPv4 address except loopback and link-local ones"),
+    ]
+
+
+def test_a_machine_without_an_ipv6_address_is_not_said_to_have_no_address() -> None:
+    assert bound_to("::", interfaces=(make_loopback(), make_interface(addresses=("192.0.2.2/24", "fe80::2/64")))) == [
+        ("published-proxy", "machine", "[::1]:8080"),
+        ("published-dnat", "machine", "the machine has no IPv6 address except loopback and link-local ones"),
     ]
 
 

@@ -122,7 +122,7 @@ ORIGINS = {
     "machine": "the machine's own file",
     "copy": "a copy of the machine's file",
     "stripped": "the machine's servers without loopback ones",
-    "fallback": "public servers, since the machine's are loopback ones",
+    "fallback": "public servers, because no other was left",
     "docker": "Docker's own resolver",
     "given": "given by --dns",
     "other": "of another origin",
