@@ -228,7 +228,8 @@ def find_paths(
         if machine is not None:
             veths = veth_links(machine, state)
             paths += _bridge_address(column, state, machine, veths, describe_bridge_elsewhere(column, states))
-            if column.mode not in _NOT_PUBLISHING:
+            # A bridge that a macvlan or ipvlan container is attached to, too, may publish its ports.
+            if column.mode not in _NOT_PUBLISHING or (column.mode in SUB_INTERFACES and column.published):
                 paths += published_paths(column, state, machine, veths)
                 for client in clients:
                     paths += paths_to_bridged(column, state, machine, client, veths)

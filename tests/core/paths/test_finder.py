@@ -11,7 +11,7 @@ from dashboard.core.experiments.messages import ArmStatus
 from dashboard.core.namespaces.state import Family, Interface, Listener, NamespaceState, Protocol, Resolver
 from dashboard.core.paths.finder import find_paths, measured_paths, resolver_paths
 from dashboard.core.paths.model import PathKind
-from tests.core.builders import MACHINE, Columns, States, container_id, make_address, make_listener, with_column
+from tests.core.builders import MACHINE, Columns, States, container_id, end, make_address, make_listener, with_column
 from tests.core.scenes import make_scene, paths_by_key, with_neighbour
 
 
@@ -313,6 +313,20 @@ def test_requests_have_paths_that_measurements_leave_out() -> None:
         ("bridge/inside", "127.0.0.1:80"),
         ("bridge/published-proxy-ipv6", "[2001:db8::2]:8081"),  # after [::1]:8081
     }
+
+
+def test_a_macvlan_container_that_is_on_a_bridge_too_has_paths_to_its_published_port() -> None:
+    columns, states = make_scene(("macvlan", "bridge"))
+    published, networks = columns[2].published, columns[2].networks
+    both = merged(states["bridge"], states["macvlan"])
+    columns = with_column(columns, "macvlan", published=published, networks={**columns[1].networks, **networks})
+    columns, states = with_neighbour(end(columns, "bridge", ArmStatus.EXITED), {**states, "macvlan": both})
+    paths = paths_by_key(columns, states)
+    assert paths["macvlan/published-proxy"].target == "127.0.0.1:8081"
+    assert paths["macvlan/published-dnat"].target == "192.0.2.2:8081"
+    assert paths["macvlan/lan-published"].target == "192.0.2.2:8081"
+    without_ports = paths_by_key(with_column(columns, "macvlan", published=()), states)
+    assert {key for key in without_ports if "published" in key} == set()
 
 
 def test_an_address_outside_the_bridge_s_subnets_is_not_reachable() -> None:
