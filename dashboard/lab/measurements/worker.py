@@ -17,6 +17,7 @@ from dashboard.store.measurements import runs as measurement_store
 from dashboard.store.measurements.runs import RequestedRun
 
 log = logging.getLogger(__name__)
+NOT_STARTED = "It was cancelled before it started."
 
 
 class MeasurementWorker:
@@ -37,6 +38,8 @@ class MeasurementWorker:
         self._driver_of = driver_of
         self._wake = wake
         self._task: asyncio.Task[None] | None = None
+        #: The id of the run that got the turn last. Until it begins, its state is still ``waiting``.
+        self._measured = ""
         #: Runs, by id, whose end is not stored yet, with the reason and the state to store. Both are empty if
         #: ``measure_paths`` has stored them and only the twin must be stopped.
         self._unstored: dict[str, tuple[RequestedRun, str, str]] = {}
@@ -44,21 +47,25 @@ class MeasurementWorker:
         self._closed = False
 
     async def start_next(self) -> None:
-        """Starts the oldest waiting run whose experiment is running, and marks runs that can never start as failed.
-        Concurrent calls wait for each other, because two could start the same run. First stores the ends of runs
-        that could not be stored earlier. Starts nothing after ``close``. Exceptions of the database propagate."""
+        """Ends waiting runs whose cancellation was requested. Unless a run is measured or waits for that of another
+        host, starts the oldest waiting run whose experiment is running, and marks runs that can never start as failed.
+        Concurrent calls wait for each other, because two could start the same run. First stores the ends of runs that
+        could not be stored earlier. Starts nothing after ``close``. Exceptions of the database propagate."""
         async with self._starting:
             await self._store_ends()
+            await self._end_cancelled()
             await self._start_oldest()
 
+    async def _end_cancelled(self) -> None:
+        for request in await self._context.database.run(measurement_store.load_waiting, self._context.host):
+            if request.cancelled and request.id != self._measured:
+                await self._fail(request, NOT_STARTED, measurement_store.CANCELLED)
+
     async def _start_oldest(self) -> None:
-        if self._closed or (self._task is not None and not self._task.done()):
+        if self._task is not None and not self._task.done():
             return
         database = self._context.database
         for request in await database.run(measurement_store.load_waiting, self._context.host):
-            if await database.run(measurement_store.is_cancelled, request.id):
-                await self._fail(request, "It was cancelled before it started.", measurement_store.CANCELLED)
-                continue
             if self._closed:
                 return
             driver = self._driver_of(request.experiment)
@@ -96,6 +103,10 @@ class MeasurementWorker:
         reason = state = ""
         try:
             async with self._turn:
+                self._measured = request.id
+                if await self._context.database.run(measurement_store.is_cancelled, request.id):
+                    reason, state = NOT_STARTED, measurement_store.CANCELLED
+                    return
                 await measure_paths(self._context, driver, request, lines=self._lines)
             shown = self._driver_of(request.source or request.experiment)
             if shown is not None:

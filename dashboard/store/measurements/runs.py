@@ -94,7 +94,8 @@ def begin_run(
 @dataclass(frozen=True, slots=True)
 class RequestedRun:
     """A waiting measurement. ``experiment`` is the id of the experiment to measure, empty if it was removed. ``twin``
-    is true if this experiment is a twin. ``source`` is the id of the experiment that the twin replaces, or empty."""
+    is true if this experiment is a twin. ``source`` is the id of the experiment that the twin replaces, or empty.
+    ``cancelled`` is true if the cancellation was requested."""
 
     id: str
     experiment: str
@@ -103,6 +104,7 @@ class RequestedRun:
     seed: int
     twin: bool
     source: str = ""
+    cancelled: bool = False
 
 
 def hosts_waiting() -> frozenset[str]:
@@ -123,6 +125,7 @@ def load_waiting(host: str = "") -> tuple[RequestedRun, ...]:
             row.seed,
             row.twin,
             row.source_id or "",
+            row.wanted == CANCELLED,
         )
         for row in rows
     )

@@ -14,11 +14,13 @@ from dashboard.core.experiments.messages import Phase
 from dashboard.core.measurements.measurement import Options, Probe
 from dashboard.core.measurements.responder_experiment import responder_experiment
 from dashboard.lab import reconciler
+from dashboard.lab.context import Context
 from dashboard.lab.measurements import worker as measurement_worker
 from dashboard.lab.measurements.worker import MeasurementWorker
 from dashboard.models import MeasurementRun
 from dashboard.store import experiments as experiment_store
 from dashboard.store.measurements import runs as measurement_store
+from dashboard.store.measurements.runs import RequestedRun
 from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import LabHarness
 from tests.support.polling import eventually, others_run
@@ -129,6 +131,78 @@ async def test_a_run_that_is_cancelled_before_it_starts_has_a_reason(lab_harness
     lab_harness.lab.wake()
     assert (await ends(lab_harness, run))[0] == measurement_store.CANCELLED
     await lab_harness.stop(experiment)
+
+
+async def queue_twin(fake_lab: LabHarness, twin: str) -> str:
+    """Queues a run whose twin is already running."""
+    run = await fake_lab.database.run(
+        measurement_store.create_run, twin, "t", [Probe.TCP_RR], Options(seconds=1.0), 3, twin=True
+    )
+    fake_lab.lab.wake()
+    return run
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The ids of the runs that got their turn. None of them begins or ends by itself."""
+    ids: list[str] = []
+
+    async def measure(_context: Context, _driver: object, request: RequestedRun, **_options: Any) -> None:
+        ids.append(request.id)
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(measurement_worker, "measure_paths", measure)
+    return ids
+
+
+async def test_a_waiting_run_is_cancelled_while_another_is_measured(fake_lab: LabHarness, measured: list[str]) -> None:
+    """Only the measurement itself ends the run that has its turn, also before this run begins."""
+    twin = await fake_lab.running("host")
+    first = await queue_twin(fake_lab, await fake_lab.running("host"))
+    await eventually(lambda: measured)
+    second = await queue_twin(fake_lab, twin)
+    for run in (first, second):
+        assert await fake_lab.database.run(measurement_store.want_cancelled, run)
+    fake_lab.lab.wake()
+    expected = (measurement_store.CANCELLED, "It was cancelled before it started.")
+    assert await ends(fake_lab, second) == expected
+    await fake_lab.reaches(twin, Phase.STOPPED)
+    assert await fake_lab.database.run(state_of, first) == (measurement_store.WAITING, "")
+    assert measured == [first]
+
+
+async def test_a_run_that_waits_for_a_run_on_another_host_is_cancelled_at_once(
+    fake_lab: LabHarness, measured: list[str]
+) -> None:
+    worker = fake_lab.lab._measurer
+    assert worker is not None
+    twin = await fake_lab.running("host")
+    async with worker._turn:
+        run = await queue_twin(fake_lab, twin)
+        await eventually(lambda: worker._task is not None)
+        assert await fake_lab.database.run(measurement_store.want_cancelled, run)
+        fake_lab.lab.wake()
+        assert (await ends(fake_lab, run))[0] == measurement_store.CANCELLED
+        await fake_lab.reaches(twin, Phase.STOPPED)
+    following = await queue_twin(fake_lab, await fake_lab.running("host"))
+    await eventually(lambda: measured)
+    assert measured == [following]
+
+
+async def test_a_run_that_was_cancelled_while_it_waited_is_not_measured(
+    fake_lab: LabHarness, measured: list[str]
+) -> None:
+    """The cancellation precedes the next pass of the lab."""
+    worker = fake_lab.lab._measurer
+    assert worker is not None
+    twin = await fake_lab.running("host")
+    async with worker._turn:
+        run = await queue_twin(fake_lab, twin)
+        await eventually(lambda: worker._task is not None)
+        assert await fake_lab.database.run(measurement_store.want_cancelled, run)
+    assert (await ends(fake_lab, run))[0] == measurement_store.CANCELLED
+    await fake_lab.reaches(twin, Phase.STOPPED)
+    assert measured == []
 
 
 class YieldingDatabase:
