@@ -59,13 +59,15 @@ class RowView:
 class GroupView:
     """The results of all paths with one probe, as a page shows them. ``about`` describes the options.
 
-    ``rated`` is true if at least one path has a transfer rate.
+    ``baseline`` names the path with which the others are compared, ``baseline_key`` is its key; both are empty if there
+    is no comparison. ``rated`` is true if at least one path has a transfer rate.
     """
 
     probe: str
     headline: Headline
     about: str
     baseline: str
+    baseline_key: str
     rows: tuple[RowView, ...]
     ticks: tuple[Tick, ...]
     zero: str
@@ -148,6 +150,7 @@ def view_group(measurement: Measurement, probe: Probe, modes: Mapping[str, str] 
         write_headline(measurement, probe),
         describe_options(measurement, probe, _),
         labels[baseline].words if baseline in labels else "",
+        baseline,
         tuple(rows),
         ticks,
         zero,

@@ -204,6 +204,13 @@ def test_every_path_of_a_chart_is_labelled_in_words_and_has_the_same_mark_everyw
         assert f'<symbol id="mark-{mark}"' in (ROOT / "templates/diagram/_mode_icons.html").read_text()
 
 
+def test_the_script_learns_which_path_is_the_baseline() -> None:
+    """It is not always the first path."""
+    page = draw_run(found=make_measurement("bridge", "host"))
+    (group,) = (found for found in page.find("section") if "data-group" in found)
+    assert group["data-baseline"] == "host/loopback"
+
+
 def test_every_text_that_the_scripts_use_exists() -> None:
     texts = set()
     for file in (ROOT / "static/dashboard/js/ui/measurements").glob("*.js"):
