@@ -49,8 +49,6 @@ class Outcome:
     elapsed_s: float
     rounds: int
     refused: dict[str, str] = field(default_factory=dict)
-    client_core: int | None = None
-    responder_core: int | None = None
     waited_us: dict[str, list[float]] = field(default_factory=dict)
 
 
@@ -67,12 +65,13 @@ async def run_measurement(
     on_block: OnBlock,
     on_progress: OnProgress | None = None,
     remote_clients: RemoteClients | None = None,
+    refused: dict[str, str] | None = None,
 ) -> Outcome:
     """Runs a measurement. ``namespaces`` maps keys of columns to descriptors of their network namespaces. ``seed``
     determines the order of the series in each round. ``on_block`` is awaited with each block before the next one
     starts. A block that failed has an ``error``. An exception of ``on_block`` ends the run and is raised. A
-    cancellation ends the run at once and leaves no process."""
-    run = _Run(series, namespaces, options, on_block, on_progress, remote_clients)
+    cancellation ends the run at once and leaves no process. ``refused``, that of the outcome, is filled even then."""
+    run = _Run(series, namespaces, options, on_block, on_progress, remote_clients, {} if refused is None else refused)
     try:
         return await run.go(seed)
     finally:
@@ -88,6 +87,7 @@ class _Run:
         on_block: OnBlock,
         on_progress: OnProgress | None,
         remote_clients: RemoteClients | None,
+        refused: dict[str, str],
     ) -> None:
         self._series = {one.key: one for one in series}
         self._baselines = choose_baselines(series)
@@ -103,7 +103,7 @@ class _Run:
         self._children: dict[str, Child] = {}
         self._listeners: dict[str, dict[str, int]] = {}
         self._blocks: dict[str, list[Block]] = {key: [] for key in self._series}
-        self._refused: dict[str, str] = {}
+        self._refused = refused
         self._waited: dict[str, list[float]] = {}
         self._failures = dict.fromkeys(self._series, 0)
         self._restarts = 0
@@ -113,7 +113,7 @@ class _Run:
         return asyncio.get_running_loop().time() - self._began
 
     def _outcome(self, stopped: Stop, reason: str, rounds: int) -> Outcome:
-        return Outcome(stopped, reason, self._elapsed(), rounds, self._refused, *self._cores, self._waited)
+        return Outcome(stopped, reason, self._elapsed(), rounds, self._refused, self._waited)
 
     async def go(self, seed: int) -> Outcome:
         rounds = 0

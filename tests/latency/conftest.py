@@ -92,6 +92,7 @@ class Lab:
     far: Netns
     namespaces: dict[str, int]
     told: list[Block] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
     rogues: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def way(self, address: str = SERVER, **more: Any) -> Path:
@@ -113,7 +114,8 @@ class Lab:
         return int(process.stdout.readline())
 
     async def run(self, *series: Series, on_block: Callable[[Block], None] | None = None, **options: Any) -> Outcome:
-        """Runs the measurement; the blocks are in ``told``."""
+        """Runs the measurement; the blocks are in ``told``, the reasons for abandoned series in ``refused``."""
+        self.refused = {}
 
         async def keep(block: Block) -> None:
             self.told.append(block)
@@ -121,7 +123,7 @@ class Lab:
                 on_block(block)
 
         wanted = Options(**({"seconds": 0.5, "timeout_s": 5.0} | options))
-        return await run_measurement(series, self.namespaces, wanted, seed=1, on_block=keep)
+        return await run_measurement(series, self.namespaces, wanted, seed=1, on_block=keep, refused=self.refused)
 
     def of(self, key: str) -> list[Block]:
         """The blocks of a series."""

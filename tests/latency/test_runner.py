@@ -260,6 +260,17 @@ async def test_cancelling_leaves_no_process_and_keeps_every_reported_block(lab: 
     assert all(one.counts or one.error == NO_LOAD for one in lab.told)
 
 
+async def test_cancelling_keeps_why_series_were_abandoned(lab: Lab) -> None:
+    port = lab.rogue("http")
+    bad = lab.series(Probe.TCP_RR, "bad", server_port=port, port=port, fixed=True)
+    task = asyncio.create_task(lab.run(bad, lab.series(Probe.TCP_RR), seconds=60.0))
+    await eventually(lambda: lab.told)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert lab.refused == {"bad": f"The responder cannot listen on port {port}/tcp of far: Address already in use."}
+
+
 async def test_an_error_of_the_caller_ends_the_run(lab: Lab) -> None:
     def full(_block: Block) -> None:
         raise OSError(28, "No space left on device")

@@ -125,6 +125,7 @@ async def measure_paths(
             telemetry.blocks["failed" if block.error else "measured"] += 1
             context.publisher.measured(identity)
 
+        refused: dict[str, str] = {}
         work = asyncio.create_task(
             run_measurement(
                 plan.series,
@@ -134,15 +135,10 @@ async def measure_paths(
                 on_block=keep,
                 on_progress=on_progress,
                 remote_clients=line,
+                refused=refused,
             )
         )
-        outcome = await _until_done(context, identity, work)
-        ended = replace(
-            environment,
-            load_after=load_average(),
-            client_core=outcome.client_core,
-            responder_core=outcome.responder_core,
-        )
+        outcome = await _until_done(context, identity, work, refused)
         await _store(
             context,
             measurement_store.finish_run,
@@ -150,7 +146,7 @@ async def measure_paths(
             outcome.stopped,
             outcome.reason,
             outcome.elapsed_s,
-            ended,
+            replace(environment, load_after=load_average()),
             outcome.refused,
         )
         await _store(context, measurement_store.save_headline, identity)
@@ -162,10 +158,12 @@ async def measure_paths(
         context.publisher.measured(identity)
 
 
-async def _until_done(context: Context, identity: str, work: asyncio.Task[Outcome]) -> Outcome:
+async def _until_done(context: Context, identity: str, work: asyncio.Task[Outcome], refused: dict[str, str]) -> Outcome:
+    """Waits for the end of a run, or ends it if it is cancelled. ``refused`` are the reasons for abandoned series, by
+    key, which a cancelled run does not return."""
     loop = asyncio.get_running_loop()
     began = loop.time()
-    cancelled = Outcome(Stop.CANCELLED, "It was cancelled.", 0.0, 0)
+    cancelled = Outcome(Stop.CANCELLED, "It was cancelled.", 0.0, 0, refused)
     try:
         while not work.done():
             await asyncio.wait({work}, timeout=CANCEL_LOOK_S)

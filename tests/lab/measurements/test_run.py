@@ -224,6 +224,24 @@ async def test_a_measurement_goes_on_while_the_database_does_not_answer(
     assert (found.stopped, [one.blocks for one in found.series]) == (Stop.TIME, [1])
 
 
+async def test_a_cancelled_run_keeps_its_cores_and_why_paths_were_abandoned(
+    fake_lab: LabHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def measure(series: Sequence[Series], *_arguments: Any, refused: dict[str, str], **_options: Any) -> Outcome:
+        refused[series[0].key] = "Abandoned after the first block failed: no answer."
+        assert await fake_lab.database.run(measurement_store.want_cancelled, asked.id)
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    monkeypatch.setattr("dashboard.latency.environment.pick_cores", lambda: (1, 0))
+    driver, asked = await replaced(fake_lab, monkeypatch, measure)
+    await measure_paths(fake_lab.context, driver, asked)
+    found = await result(fake_lab, asked.id)
+    assert found.stopped is Stop.CANCELLED
+    assert [one.errors for one in found.series] == [("Abandoned after the first block failed: no answer.",)]
+    assert (found.environment.client_core, found.environment.responder_core) == (1, 0)
+
+
 async def test_another_error_of_the_database_ends_the_measurement(
     fake_lab: LabHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
