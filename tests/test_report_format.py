@@ -12,6 +12,7 @@ import pytest
 
 from dashboard.core.experiments.journal import Attempt, Trial
 from dashboard.core.experiments.machines import journals
+from dashboard.core.measurements.measurement import MAX_SERIES
 from dashboard.core.paths import attempts
 from dashboard.core.paths.multicast import MULTICAST, RECEIVED
 from dashboard.core.reports import parse as report_parse
@@ -55,7 +56,7 @@ def test_the_limits_in_the_document_are_the_enforced_ones() -> None:
         report_validate.MAX_CELLS,
         report_validate.MAX_STEPS,
         report_validate.MAX_RUNS,
-        report_validate.MAX_SERIES,
+        MAX_SERIES,
         report_validate.MAX_BLOCKS,
         report_validate.MAX_CLAIMS,
         report_validate.MAX_LINES,

@@ -22,7 +22,8 @@ MAX_PAYLOAD_BYTES = 1_048_576
 MAX_DATAGRAM_BYTES = 65_507  # 65,535 less the IPv4 and UDP headers (RFC 768, RFC 791)
 MIN_SECONDS, MAX_SECONDS = 0.5, 3600.0
 MIN_RATE, MAX_RATE = 1.0, 100_000.0
-MAX_SERIES = 64
+#: The maximum number of series of a run, with those that cannot be measured. A report may have no more.
+MAX_SERIES = 256
 MAX_REASONS = 3
 
 
@@ -79,9 +80,9 @@ class Options:
         return self.payload_bytes or (STREAM_PAYLOAD_BYTES if probe is Probe.TCP_STREAM else DEFAULT_PAYLOAD_BYTES)
 
 
-def check_options(options: Options, probes: Sequence[Probe], series: int = 2) -> tuple[str, ...]:
-    """Returns the problems of the options as messages for the user; empty if they are valid. ``series`` is the number
-    of series to measure. NaN is reported like any number that is out of range."""
+def check_options(options: Options, probes: Sequence[Probe]) -> tuple[str, ...]:
+    """Returns the problems of the options as messages for the user; empty if they are valid. NaN is reported like any
+    number that is out of range."""
     found: list[str] = []
     asked = set(probes)
     if not MIN_SECONDS <= options.seconds <= MAX_SECONDS:
@@ -100,13 +101,18 @@ def check_options(options: Options, probes: Sequence[Probe], series: int = 2) ->
             found.append(f"The {name} must be a positive number of microseconds, not {value:g}.")
     if not 0.05 <= options.timeout_s <= 30:
         found.append(f"The timeout must be 0.05 to 30 seconds, not {options.timeout_s:g}.")
-    if not 1 <= series <= MAX_SERIES:
-        found.append(
-            "There is no path to measure."
-            if series < 1
-            else f"A run measures at most {MAX_SERIES} series, not {series}."
-        )
     return tuple(found)
+
+
+def check_series(series: int) -> str:
+    """Returns a message for the user if ``series``, the number of series of a run with those that cannot be measured,
+    exceeds the limit; otherwise empty."""
+    if series <= MAX_SERIES:
+        return ""
+    return (
+        f"The run would have {series} series; the limit is {MAX_SERIES}. Measure fewer probes at once, or launch fewer "
+        "arms."
+    )
 
 
 def no_path_sentence(reasons: Sequence[str], invisible: str = "") -> str:

@@ -15,7 +15,7 @@ from dashboard.core.experiments.journal import Entry, View, advance
 from dashboard.core.experiments.machines.journals import MAX_ATTEMPTS
 from dashboard.core.experiments.timeline import timeline_item
 from dashboard.core.measurements.histogram import BadHistogram, check_histogram
-from dashboard.core.measurements.measurement import Block
+from dashboard.core.measurements.measurement import MAX_SERIES, Block
 from dashboard.core.namespaces.delta import Changes, FirewallChanges
 from dashboard.core.namespaces.state import FirewallRules, NamespaceState
 from dashboard.core.reports.model import FrozenExperiment, FrozenRun, Origin, ReportContent, normalise_tags
@@ -25,7 +25,6 @@ MAX_ENTRIES = 100_000
 MAX_COLUMNS = 40
 MAX_CELLS = 200_000
 MAX_RUNS = 100
-MAX_SERIES = 256
 MAX_BLOCKS = 20_000
 MAX_CLAIMS = 1_000
 MAX_LINES = 10_000
@@ -38,6 +37,7 @@ MIN_TIME_US = 0.001
 LATEST_S = 253_370_764_800.0  # the year 9999, the last that datetime supports
 _FIGURES = tuple(field.name for field in fields(Block) if field.type in {int, float})
 _TIMES = tuple(name for name in _FIGURES if name.endswith("_us"))
+ONE_BY_ONE = "Save its measurements one by one, each on its own page."
 MAX_TITLE, MAX_AUTHOR, MAX_NOTES, MAX_INSTALLATION, MAX_VERSION = 200, 150, 100_000, 16, 60
 
 
@@ -53,17 +53,17 @@ def validate_content(content: ReportContent) -> None:
     _check_heading(content)
     if content.experiment is not None:
         _check_experiment(content.experiment)
-    _limit(len(content.measurements), MAX_RUNS, "measurements")
-    _limit(sum(len(measurement.blocks) for measurement in content.measurements), MAX_BLOCKS, "blocks")
+    _limit(len(content.measurements), MAX_RUNS, "measurements", ONE_BY_ONE)
+    _limit(sum(len(measurement.blocks) for measurement in content.measurements), MAX_BLOCKS, "blocks", ONE_BY_ONE)
     for run in content.measurements:
         _check_run(run)
     _limit(len(content.claims), MAX_CLAIMS, "claims")
     _limit(sum(len(claim.evidence) for claim in content.claims), MAX_LINES, "lines of evidence")
 
 
-def _limit(count: int, most: int, items: str) -> None:
+def _limit(count: int, most: int, items: str, advice: str = "Save a smaller report.") -> None:
     if count > most:
-        raise InvalidReportError(f"The report has {count:,} {items}; the limit is {most:,}. Save a smaller report.")
+        raise InvalidReportError(f"The report has {count:,} {items}; the limit is {most:,}. {advice}")
 
 
 def _check_heading(content: ReportContent) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dashboard.core.measurements.conditions import Conditions
-from dashboard.core.measurements.measurement import Block, Environment, Probe, Stop, no_path_sentence
+from dashboard.core.measurements.measurement import Block, Environment, Probe, Stop, check_series, no_path_sentence
 from dashboard.core.measurements.schedule import Series, make_series, missing_paths
 from dashboard.core.paths.clients.machines import MachineClient
 from dashboard.core.paths.finder import measured_paths, resolver_paths
@@ -99,7 +99,7 @@ async def measure_paths(
     Ends earlier if the time is up or the run is cancelled in the database. If the task is cancelled, marks the run as
     cancelled. Stores every block before the next one starts, and waits for at most ``LAST_WRITES_S`` if the database
     does not answer. ``on_progress`` is called with the progress. ``lines`` hands out the blocks for clients on other
-    machines.
+    machines. A run with more than ``MAX_SERIES`` series fails, because no report could contain it.
     """
     database, identity, options, info = context.database, request.id, request.options, context.info
     await driver.observer.settle()
@@ -110,13 +110,16 @@ async def measure_paths(
     try:
         expired = tuple(MachineClient(name, problem=EXPIRED.format(name)) for name in names)
         plan = plan_series(driver, request.probes, await line.clients() if line is not None else expired)
+        if too_many := check_series(len(plan.series) + len(plan.missing)):
+            plan = Plan((), ())
         namespaces = _namespaces(context, driver)
         environment = await _environment(context, driver, namespaces, options.conditions)
         modes = {column.key: column.mode for column in driver.view.columns}
         await database.run(measurement_store.begin_run, identity, plan.series, plan.missing, environment, modes)
         context.publisher.measured(identity)
         if not plan.series:
-            sentence = no_path_sentence([reason for _path, _probe, reason in plan.missing], info.invisible)
+            reasons = [reason for _path, _probe, reason in plan.missing]
+            sentence = too_many or no_path_sentence(reasons, info.invisible)
             await database.run(measurement_store.finish_run, identity, Stop.FAILED, sentence, 0.0, environment, {})
             return
 

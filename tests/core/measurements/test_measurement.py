@@ -20,6 +20,7 @@ from dashboard.core.measurements.measurement import (
     Probe,
     SeriesResult,
     check_options,
+    check_series,
     no_path_sentence,
 )
 
@@ -56,9 +57,11 @@ def test_the_defaults_suit_every_probe(probe: Probe) -> None:
     assert Options().payload_of(probe) > 0
 
 
-def test_a_run_needs_a_path_and_not_too_many() -> None:
-    assert check_options(Options(), [Probe.TCP_RR], 0) == ("There is no path to measure.",)
-    assert check_options(Options(), [Probe.TCP_RR], 65) == ("A run measures at most 64 series, not 65.",)
+def test_a_run_with_too_many_series_is_refused_with_a_remedy() -> None:
+    assert check_series(256) == ""
+    assert check_series(257) == (
+        "The run would have 257 series; the limit is 256. Measure fewer probes at once, or launch fewer arms."
+    )
 
 
 @pytest.mark.parametrize(
@@ -137,8 +140,8 @@ def test_dns_and_http_are_not_answered_by_the_responder() -> None:
     ],
 )
 def test_options_at_their_limits_are_allowed(least: Options, most: Options, probe: Probe) -> None:
-    assert check_options(least, [probe], 1) == ()
-    assert check_options(most, [probe], 64) == ()
+    assert check_options(least, [probe]) == ()
+    assert check_options(most, [probe]) == ()
 
 
 @pytest.mark.parametrize("value", [math.inf, math.nan, -1.0])

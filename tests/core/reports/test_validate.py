@@ -194,7 +194,7 @@ def test_too_much_work_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(report_validate, "MAX_STEPS", 200_000)
     content = TOO_MUCH[name]()
     started = time.process_time()
-    with pytest.raises(InvalidReportError, match="smaller report"):
+    with pytest.raises(InvalidReportError, match=r"smaller report|one by one"):
         validate_content(content)
     assert time.process_time() - started < 10
 
@@ -210,7 +210,7 @@ def test_entries_and_blocks_up_to_the_limits_are_accepted(monkeypatch: pytest.Mo
     monkeypatch.setattr(report_validate, "MAX_BLOCKS", len(RUN.blocks))
     validate_content(CONTENT)
     monkeypatch.setattr(report_validate, "MAX_BLOCKS", len(RUN.blocks) - 1)
-    with pytest.raises(InvalidReportError, match="blocks"):
+    with pytest.raises(InvalidReportError, match=r"blocks; .* Save its measurements one by one, each on its own page"):
         validate_content(CONTENT)
 
 

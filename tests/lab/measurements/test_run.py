@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -27,6 +28,7 @@ from dashboard.store.measurements import blocks as block_store
 from dashboard.store.measurements import clients as client_store
 from dashboard.store.measurements import runs as measurement_store
 from dashboard.store.measurements.runs import RequestedRun
+from dashboard.store.reports import saved as saved_reports
 from tests.support.lab_harness import LabHarness, fail_first_calls
 from tests.support.polling import DEADLINE_S, eventually
 
@@ -185,6 +187,22 @@ async def test_a_run_that_waited_too_long_is_measured_without_other_machines(lab
     found = await result(lab_harness, identity)
     assert [one.unavailable for one in found.series if one.client == "@lab2"] == [EXPIRED.format("lab2")]
     await lab_harness.stop(experiment)
+
+
+async def test_a_run_with_more_series_than_a_report_may_have_fails_and_can_be_saved(
+    fake_lab: LabHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [Path(PathKind.LOOPBACK, "", "machine", f"arm{number}", address="127.0.0.1") for number in range(200)]
+    missing = tuple((replace(path, kind=PathKind.INSIDE), Probe.TCP_RR, "not visible") for path in paths[:57])
+    plan = Plan(make_series(paths, [Probe.TCP_RR]), missing)
+    monkeypatch.setattr(measurement_run, "plan_series", lambda *_arguments: plan)
+    experiment = await fake_lab.running("host")
+    asked = await ask(fake_lab, experiment, Probe.TCP_RR, Options(seconds=60.0))
+    await measure_paths(fake_lab.context, fake_lab.driver(experiment), asked)
+    found = await result(fake_lab, asked.id)
+    assert (found.stopped, found.series) == (Stop.FAILED, ())
+    assert found.stop_reason.startswith("The run would have 257 series; the limit is 256.")
+    assert await fake_lab.database.run(saved_reports.save_measurement, asked.id)
 
 
 async def replaced(

@@ -10,10 +10,11 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from dashboard.core.reports import parse as report_parse
+from dashboard.core.reports import validate as report_validate
 from dashboard.core.reports.model import Origin, frame
 from dashboard.core.reports.parse import InvalidReportError
 from dashboard.core.reports.validate import validate_file
-from dashboard.models import Report, ReportTag
+from dashboard.models import MeasurementBlock, Report, ReportTag
 from dashboard.models.reports import FROZEN, FrozenError
 from dashboard.store import experiments as experiment_store
 from dashboard.store import journal as journal_store
@@ -284,3 +285,13 @@ def test_a_report_that_would_be_too_large_to_import_is_not_saved(monkeypatch: py
     with pytest.raises(NotSavedError, match="smaller report"):
         saved_reports.save_experiment(launched())
     assert Report.objects.count() == 0
+
+
+def test_measurements_that_are_too_large_for_one_report_are_saved_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    experiment = launched()
+    runs = [measured(experiment), measured(experiment)]
+    monkeypatch.setattr(report_validate, "MAX_BLOCKS", MeasurementBlock.objects.count() // 2)
+    with pytest.raises(NotSavedError, match="one by one, each on its own page"):
+        saved_reports.save_experiment(experiment)
+    for run in runs:
+        assert saved_reports.save_measurement(run)
