@@ -1,6 +1,7 @@
 """Filters and tags of the report pages: ``{% load reports %}``."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from django import template
 from django.utils.dateformat import format as format_date
@@ -34,6 +35,16 @@ def time_element(seconds: float, form: str = "") -> SafeString:
     return format_html(
         '<time datetime="{}"{}>{}</time>', moment.isoformat(), local, format_date(moment, form or "Y-m-d H:i e")
     )
+
+
+@register.simple_tag
+def iso_time_element(text: str) -> str:
+    """Returns a ``<time>`` element for a moment in ISO 8601. Returns the text itself if it is none, because imported
+    reports may contain any text."""
+    try:
+        return time_element(datetime.fromisoformat(text).timestamp())
+    except (ValueError, OverflowError):
+        return text
 
 
 @register.filter

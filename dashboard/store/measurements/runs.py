@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from dashboard.core.measurements.conditions import with_conditions
+from dashboard.core.measurements.formatting import moment_of
 from dashboard.core.measurements.headline import write_headline
 from dashboard.core.measurements.measurement import Environment, Measurement, Options, Probe, Stop
 from dashboard.core.measurements.schedule import Series
@@ -232,6 +233,12 @@ def load_measurement(run: str) -> Measurement | None:
     return found
 
 
+def elapsed_s(row: MeasurementRun) -> float:
+    """How many seconds a run took or, if that was not stored, because it still runs or ended unexpectedly, the seconds
+    to the end of its newest block."""
+    return row.elapsed_s or block_store.measured_s(row.pk)
+
+
 def _build(row: MeasurementRun) -> Measurement:
     series, blocks = block_store.load_blocks(row.pk)
     return build_measurement(
@@ -242,8 +249,8 @@ def _build(row: MeasurementRun) -> Measurement:
         seed=row.seed,
         missing=msgspec.json.decode(row.missing or "[]", type=Missing),
         refused=msgspec.json.decode(row.refused or "{}", type=dict[str, str]),
-        started_at=row.created_at.isoformat(),
-        elapsed_s=row.elapsed_s,
+        started_at="" if row.started_at is None else moment_of(row.started_at).isoformat(),
+        elapsed_s=elapsed_s(row),
         stopped=Stop(row.stopped) if row.stopped else None,
         stop_reason=row.stop_reason,
     )

@@ -9,7 +9,6 @@ import msgspec
 
 from dashboard.core.measurements.measurement import Measurement, Options
 from dashboard.models import MeasurementRun
-from dashboard.store.measurements import blocks as block_store
 from dashboard.store.measurements import runs as measurement_store
 from dashboard.web.http.url_scope import SERVER_SCOPE, UrlScope
 
@@ -27,10 +26,8 @@ class Shown:
 def describe_run(row: MeasurementRun) -> dict[str, Any]:
     """Returns the data that the page of a run shows above the figures. Durations are in seconds."""
     options = msgspec.json.decode(row.options, type=Options)
-    elapsed = row.elapsed_s
+    elapsed = measurement_store.elapsed_s(row)
     remaining = None
-    if row.state in {measurement_store.RUNNING, measurement_store.INCOMPLETE}:
-        elapsed = block_store.measured_s(row.pk)
     if row.state == measurement_store.RUNNING:
         remaining = max(0.0, options.seconds - elapsed)
     return {

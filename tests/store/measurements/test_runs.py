@@ -88,7 +88,22 @@ def test_a_run_whose_process_died_is_kept_and_marked() -> None:
     assert found is not None
     assert not found.complete
     assert found.series[0].n == 600
+    assert found.elapsed_s == pytest.approx(11.1), "until the end of its newest block"
     assert measurement_store.mark_incomplete() == 0
+
+
+def test_a_run_starts_when_it_begins_to_measure_and_not_when_it_is_requested() -> None:
+    experiment = experiment_store.create_experiment(make_spec("host"))
+    waiting = measurement_store.load_measurement(
+        measurement_store.create_run(experiment, "t", [Probe.HTTP], Options(), 1)
+    )
+    assert waiting is not None
+    assert (waiting.started_at, waiting.elapsed_s) == ("", 0.0)
+    run = begun()
+    MeasurementRun.objects.filter(pk=run).update(started_at=1_790_000_000.5)
+    found = measurement_store.load_measurement(run)
+    assert found is not None
+    assert found.started_at == "2026-09-21T14:13:20.500000+00:00"
 
 
 def test_a_run_of_a_living_process_is_left_alone() -> None:

@@ -220,12 +220,22 @@ def test_progress_is_shown_by_the_monotonic_clock_of_the_run(
 ) -> None:
     run = measured(experiment, rounds=3)
     MeasurementRun.objects.filter(pk=run).update(
-        state=measurement_store.RUNNING, driver=experiment_store.this_process()
+        state=measurement_store.RUNNING, driver=experiment_store.this_process(), elapsed_s=0.0
     )
     really = time.time
     monkeypatch.setattr(time, "time", lambda: really() + step_s)
     told = owner.get(f"/api/measurements/{run}").json()["run"]
     assert (told["elapsed_s"], told["remaining_s"]) == (pytest.approx(2.1), pytest.approx(7.9))
+
+
+@pytest.mark.parametrize("state", [measurement_store.FAILED, measurement_store.INCOMPLETE])
+def test_a_run_that_ended_unexpectedly_lasted_to_the_end_of_its_newest_block(
+    owner: Client, experiment: str, state: str
+) -> None:
+    run = measured(experiment, rounds=3)
+    MeasurementRun.objects.filter(pk=run).update(state=state, elapsed_s=0.0, result="")
+    answer = owner.get(f"/api/measurements/{run}").json()
+    assert (answer["run"]["elapsed_s"], answer["measurement"]["elapsed_s"]) == (pytest.approx(2.1), pytest.approx(2.1))
 
 
 def test_cancelling_is_requested_and_not_immediate(owner: Client, experiment: str) -> None:

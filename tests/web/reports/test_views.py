@@ -33,7 +33,7 @@ from tests.core.machine_scenes import two_machines
 from tests.core.scenes import make_scene
 from tests.store.reports.test_snapshot import launched
 from tests.support.records import load_record
-from tests.support.reports import ENGINE, make_content, make_file, with_scene
+from tests.support.reports import ENGINE, make_content, make_file, make_run, with_scene
 from tests.support.specs import make_spec
 from tests.web.asgi_client import http, person
 from tests.web.markup import forbidden_in
@@ -297,6 +297,24 @@ def test_a_missing_measurement_is_refused_with_a_sentence(owner: Client) -> None
     answer = owner.post("/measurements/nobody/save/", {"title": "x"}, **HERE)
     assert answer.status_code == 400
     assert 'value="x"' in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("started_at", "shown"),
+    [
+        ("2026-09-21T16:13:20.5+02:00", '<time datetime="2026-09-21T14:13:20.500000+00:00" data-local-time>'),
+        ("soon <b>", "soon &lt;b&gt;"),
+        ("9999-12-31T23:59:59-14:00", ""),
+        ("", ""),
+    ],
+)
+def test_the_start_of_a_measurement_is_shown_in_the_time_zone_of_the_reader(
+    owner: Client, started_at: str, shown: str
+) -> None:
+    run = make_run()
+    run = replace(run, measurement=replace(run.measurement, started_at=started_at))
+    report = saved_reports.import_file(frame(canonical(make_content(runs=(run,)))))
+    assert (f"<dt>started</dt><dd>{shown}" in get(owner, f"/reports/{report}/")) is bool(started_at)
 
 
 def test_a_new_installation_shows_the_example_until_it_has_reports(owner: Client) -> None:
