@@ -100,23 +100,24 @@ def check_histogram(encoded: bytes) -> None:
     _decode(encoded)
 
 
-def merge_histograms(parts: Iterable[bytes]) -> bytes:
-    """Returns one histogram with the counts of all ``parts``; empty parts are skipped. Raises BadHistogram if a part
-    cannot be decoded."""
+def _merge(parts: Iterable[bytes]) -> Any:
     whole = _empty()
     for part in parts:
         if part:
             whole.add(_decode(part))
-    return base64.b64decode(whole.encode())
+    return whole
+
+
+def merge_histograms(parts: Iterable[bytes]) -> bytes:
+    """Returns one histogram with the counts of all ``parts``; empty parts are skipped. Raises BadHistogram if a part
+    cannot be decoded."""
+    return base64.b64decode(_merge(parts).encode())
 
 
 def summarise_histograms(parts: Iterable[bytes]) -> Summary | None:
     """Returns the figures of all ``parts`` together; None if they contain no time. Raises BadHistogram. A percentile is
     the highest value of its bucket (HdrHistogram's definition), so it is at most 0.1 % too high."""
-    whole = _empty()
-    for part in parts:
-        if part:
-            whole.add(_decode(part))
+    whole = _merge(parts)
     total = whole.get_total_count()
     if not total:
         return None
