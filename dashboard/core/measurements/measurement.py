@@ -96,6 +96,11 @@ def check_options(options: Options, probes: Sequence[Probe]) -> tuple[str, ...]:
     if options.under_load and (beside := asked - {Probe.TCP_RR, Probe.TCP_CRR, Probe.UDP_RR}):
         names = ", ".join(sorted(beside))
         found.append(f"“Under load” is available for tcp-rr, tcp-crr and udp-rr only, not for {names}.")
+    if Probe.HTTP in asked and asked & ANSWERED_BY_US:
+        found.append(
+            "The probe http is answered by the container's own program, the others by a responder of Netmodes: "
+            "measure them separately."
+        )
     for name, value in (("interval width", options.width_us), ("margin", options.same_within_us)):
         if value is not None and not (math.isfinite(value) and value > 0):
             found.append(f"The {name} must be a positive number of microseconds, not {value:g}.")

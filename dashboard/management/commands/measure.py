@@ -11,7 +11,7 @@ from dashboard import configuration
 from dashboard.core.experiments.drafts import parse_draft
 from dashboard.core.experiments.messages import EngineRef
 from dashboard.core.measurements.conditions import Conditions, parse_conditions
-from dashboard.core.measurements.measurement import ANSWERED_BY_US, Measurement, Options, Probe, Stop, check_options
+from dashboard.core.measurements.measurement import Measurement, Options, Probe, Stop, check_options
 from dashboard.core.measurements.text import measurement_text
 from dashboard.core.modes import ExperimentSpec
 from dashboard.lab.measurements.run import measure_paths
@@ -110,13 +110,7 @@ class Command(NetmodesCommand):
             lookup_name=options["name"],
             conditions=conditions,
         )
-        problems = list(check_options(measuring, probes))
-        if Probe.HTTP in probes and set(probes) & ANSWERED_BY_US:
-            problems.append(
-                "The probe http is answered by the container's own program, the others by a responder of Netmodes: "
-                "measure them separately."
-            )
-        if problems:
+        if problems := check_options(measuring, probes):
             raise CommandError("\n".join(problems), returncode=WRONG_USAGE)
         return probes, measuring
 

@@ -110,11 +110,6 @@ def read_options(values: dict[str, Any]) -> tuple[tuple[Probe, ...], Options]:
     )
     chosen = tuple(dict.fromkeys(probes))
     found += check_options(options, chosen)
-    if needs_responder_experiment(chosen) and set(chosen) & {Probe.HTTP}:
-        found.append(
-            "The probe http is answered by the container's own program, the others by a responder of Netmodes: "
-            "measure them separately."
-        )
     if found:
         raise InvalidOptionsError(tuple(found))
     return chosen, options

@@ -160,6 +160,13 @@ def test_a_payload_that_is_not_given_depends_on_the_probe(probe: Probe, size: in
     assert Options(payload_bytes=7).payload_of(probe) == 7
 
 
+def test_http_and_probes_of_the_responder_are_measured_separately() -> None:
+    (sentence,) = check_options(Options(), [Probe.TCP_RR, Probe.HTTP])
+    assert sentence.endswith("by a responder of Netmodes: measure them separately.")
+    assert check_options(Options(), [Probe.HTTP, Probe.DNS]) == ()
+    assert check_options(Options(), sorted(ANSWERED_BY_US | {Probe.DNS})) == ()
+
+
 def test_probes_that_cannot_run_under_load_are_named_in_order() -> None:
-    (sentence,) = check_options(Options(under_load=True), [Probe.TCP_STREAM, Probe.TCP_RR, Probe.HTTP])
-    assert sentence.endswith("not for http, tcp-stream.")
+    (sentence,) = check_options(Options(under_load=True), [Probe.TCP_STREAM, Probe.TCP_RR, Probe.DNS])
+    assert sentence.endswith("not for dns, tcp-stream.")
