@@ -3,7 +3,6 @@
 When a host is removed, its runs remain in the database, recorded as stopped.
 """
 
-import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,7 +14,7 @@ from dashboard.core.claims.catalogue import all_claims
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import ENDED, Phase
 from dashboard.core.measurements.measurement import Options, Probe
-from dashboard.core.measurements.responder_experiment import needs_responder_experiment, responder_experiment
+from dashboard.core.measurements.responder_experiment import needs_responder_experiment
 from dashboard.core.modes import ExperimentSpec
 from dashboard.core.operations.machines import place_of
 from dashboard.core.training.group_quota import (
@@ -30,6 +29,7 @@ from dashboard.core.training.host_plan import HostStage
 from dashboard.models import ClaimRun, Experiment, GroupHost, MeasurementRun
 from dashboard.store import claim_runs, machines
 from dashboard.store import experiments as experiment_store
+from dashboard.store.measurements import requests as measurement_requests
 from dashboard.store.measurements import runs as measurement_store
 from dashboard.store.measurements import steps as step_measurements
 from dashboard.store.operations.database_clock import shared_clock
@@ -147,19 +147,11 @@ def measure(experiment: str, group: str, probes: Sequence[Probe], options: Optio
         row = Experiment.objects.get(pk=experiment, group=group)
         if row.host != host:
             raise QuotaError("The host on which the experiment ran is gone. Launch the experiment again first.")
-        spec, twin = msgspec.json.decode(row.spec, type=ExperimentSpec), needs_responder_experiment(tuple(probes))
+        arms = msgspec.json.decode(row.spec, type=ExperimentSpec).arms
+        launched = len(arms) if needs_responder_experiment(tuple(probes)) else 0
         load = _with_kept(_load(host), RunKind.MEASUREMENT, group)
-        _check(refuse_measurement(load, len(spec.arms) if twin else 0, options.seconds))
-        target, source = experiment, None
-        if twin:
-            target = experiment_store.create_experiment(
-                responder_experiment(spec), owner_id, host=host, group=group, machine=row.machine_id
-            )
-            source = experiment
-        seed = secrets.randbits(32)
-        return measurement_store.create_run(
-            target, row.title, probes, options, seed, twin=twin, source=source, owner_id=owner_id
-        )
+        _check(refuse_measurement(load, launched, options.seconds))
+        return measurement_requests.request_run(row, probes, options, owner_id)
 
 
 def measure_step(spec: ExperimentSpec, group: str, options: Options, owner_id: int | None) -> str:

@@ -1,9 +1,7 @@
 """Pages of measurements: starts, shows, cancels and lists them, and shows a series over time."""
 
-import random
 from typing import Any
 
-import msgspec
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -11,16 +9,14 @@ from django.views.decorators.http import require_GET, require_POST
 
 from dashboard.core.measurements.conditions import Conditions, parse_conditions
 from dashboard.core.measurements.measurement import Options, Probe, check_options
-from dashboard.core.measurements.responder_experiment import needs_responder_experiment, responder_experiment
 from dashboard.core.measurements.series_labels import label_signatures
-from dashboard.core.modes import ExperimentSpec
 from dashboard.core.paths.clients.machines import MAX_CLIENTS
 from dashboard.models import Experiment, MeasurementRun
 from dashboard.store import experiments as experiment_store
 from dashboard.store import machines, parts
 from dashboard.store.measurements import blocks as block_store
-from dashboard.store.measurements import clients as measurement_clients
 from dashboard.store.measurements import history as measurement_history
+from dashboard.store.measurements import requests as measurement_requests
 from dashboard.store.measurements import runs as measurement_store
 from dashboard.store.operations.storage import NoSpaceError
 from dashboard.store.training import group_runs
@@ -166,16 +162,7 @@ def start_run(identity: str, values: dict[str, Any], owner_id: int | None) -> st
         service.wake()
         return run
     machines.require_open(row.machine_id)
-    seed = random.SystemRandom().getrandbits(32)
-    twin = needs_responder_experiment(probes)
-    experiment, source = identity, None
-    if twin:
-        spec = msgspec.json.decode(row.spec, type=ExperimentSpec)
-        responder, source = responder_experiment(spec), identity
-        experiment = experiment_store.create_experiment(responder, owner_id, host=row.host, machine=row.machine_id)
-    run = measurement_clients.create_run(
-        names, experiment, row.title, probes, options, seed, twin=twin, source=source, owner_id=owner_id
-    )
+    run = measurement_requests.request_run(row, probes, options, owner_id, clients=names)
     service.wake()
     return run
 
