@@ -211,9 +211,9 @@ def address_problem(address: str) -> str | None:
 
 def with_credentials(url: str, user: str, password: str) -> str:
     """Returns the URL of a database or of NATS with another user and password. Raises ValueError if the URL has no
-    host."""
+    valid host; the message may contain the user and password of the URL."""
     parts = urlsplit(url)
     if not parts.hostname:
-        raise ValueError(f"{url[:80]} names no host.")
+        raise ValueError("The URL names no host.")
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit((parts.scheme, f"{quote(user, safe='')}:{quote(password, safe='')}@{host}", *parts[2:]))

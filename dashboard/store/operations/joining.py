@@ -45,8 +45,21 @@ def installation_problem() -> str:
 
 
 def addresses() -> tuple[str, str]:
-    """The URLs at which machines reach PostgreSQL and NATS, without user names and passwords."""
+    """The URLs at which machines reach PostgreSQL and NATS. If they are those of this process, they contain its user
+    names and passwords."""
     return settings.MACHINES_DATABASE or settings.DATABASE_URL, settings.MACHINES_NATS or settings.NATS_URL
+
+
+def _with_credentials(service: str, setting: str, url: str, user: str, password: str) -> str:
+    """Returns the URL of a service with the credentials of a machine. Raises JoinError if the URL cannot be used. The
+    reason names the setting and not the URL, which may contain this server's own password."""
+    try:
+        return with_credentials(url, user, password)
+    except ValueError:
+        sentence = _(
+            "The address at which machines reach %(service)s names no valid host. Set %(setting)s on the server."
+        )
+        raise JoinError(sentence % {"service": service, "setting": setting}) from None
 
 
 def join(token: str, name: str, labels: Mapping[str, str], facts: MachineFacts, address: str) -> Credentials:
@@ -66,8 +79,12 @@ def join(token: str, name: str, labels: Mapping[str, str], facts: MachineFacts, 
             join_tokens.use(token, name)
             role, password = machine_roles.create(name)
             audit.record("join machine", name, audit.DONE, account="machine", address=address)
-            with_role, with_key = with_credentials(database, role, password), with_credentials(nats, name, key)
-            return Credentials(name, with_role, with_key, installation_id())
+            return Credentials(
+                name,
+                _with_credentials("PostgreSQL", "NETMODES_MACHINES_DATABASE", database, role, password),
+                _with_credentials("NATS", "NETMODES_MACHINES_NATS", nats, name, key),
+                installation_id(),
+            )
     except DatabaseError:
         log.exception("cannot add the machine %s and its role in PostgreSQL", name)
         raise NotAddedError(

@@ -75,6 +75,18 @@ def test_an_error_of_the_database_is_logged_and_not_sent(
     assert (machines.list_machines(), len(join_tokens.listed())) == ((), 1)
 
 
+@pytest.mark.parametrize("setting", ["DATABASE", "NATS"])
+@pytest.mark.parametrize("url", ["postgres://netmodes:secret@/netmodes", "nats://web:secret\uff20x@nats.example:4222"])
+def test_a_server_without_an_address_for_machines_sends_no_password(team: None, setting: str, url: str) -> None:
+    """As with a unix socket of PostgreSQL. The second URL is one that Python refuses with its user and password."""
+    token = join_tokens.create(None)
+    with override_settings(**{f"{setting}_URL": url}), pytest.raises(JoinError) as refused:
+        join(token)
+    assert str(refused.value).endswith(f"names no valid host. Set NETMODES_MACHINES_{setting} on the server.")
+    assert "secret" not in str(refused.value)
+    assert join(token).machine == "lab2", "the token remains valid"
+
+
 def test_a_revoked_machine_may_join_again(team: None) -> None:
     join(join_tokens.create(None))
     assert joining.revoke("lab2")
