@@ -30,9 +30,9 @@ class Experiment(models.Model):
 
     ``spec`` is JSON of ``core.modes.ExperimentSpec``, ``head`` of ``core.experiments.messages.ExperimentHead``.
     ``round`` counts the launches from 1. ``driver`` is the process of ``netmodes compare`` or a similar command that
-    drives the experiment (``pid:start time``). If it is empty, a lab drives the experiment. ``shown_seq`` is the number
-    of the last journal entry before the stop: an experiment that has ended shows the state at this entry.
-    ``journal_entries`` and ``journal_bytes`` are the size of its journal.
+    drives the experiment (``store.experiments.this_process``). If it is empty, a lab drives the experiment.
+    ``shown_seq`` is the number of the last journal entry before the stop: an experiment that has ended shows the state
+    at this entry. ``journal_entries`` and ``journal_bytes`` are the size of its journal.
 
     ``machine`` is the machine whose lab drives the experiment; None for the installation's own. ``host`` is the id of
     the private host on which the experiment runs; empty for the machine's own engine. ``group`` is the key

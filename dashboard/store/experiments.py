@@ -3,9 +3,9 @@
 import os
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import msgspec
-import psutil
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
@@ -43,17 +43,25 @@ class Record:
     parent: str | None = None
 
 
+def _process(pid: int) -> str:
+    """Returns the identity of a process as ``PID:START:BOOT``, because pids are reused. ``START`` is in clock ticks
+    since the boot (proc_pid_stat(5), field 22): unlike a time of day, it stays the same when the machine's clock is
+    set. ``BOOT`` is the beginning of the kernel's boot id. Raises OSError if the process does not exist."""
+    started = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[19].decode()
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")
+    return f"{pid}:{started}:{boot[:8]}"
+
+
 def this_process() -> str:
-    """Returns the identity of this process as ``PID:START``. It includes the start time, because pids are reused."""
-    return f"{os.getpid()}:{psutil.Process().create_time():.2f}"
+    """Returns the identity of this process."""
+    return _process(os.getpid())
 
 
 def is_alive(driver: str) -> bool:
     """Whether the process with this identity, as returned by ``this_process``, still runs."""
-    pid, _, started = driver.partition(":")
     try:
-        return f"{psutil.Process(int(pid)).create_time():.2f}" == started
-    except (psutil.Error, ValueError):
+        return _process(int(driver.partition(":")[0])) == driver
+    except (OSError, ValueError):
         return False
 
 

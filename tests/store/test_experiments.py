@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 
+import psutil
 import pytest
 from django.db import IntegrityError, connections
 
@@ -134,8 +135,18 @@ def test_the_installation_keeps_its_id() -> None:
 def test_a_process_is_identified_by_pid_and_start_time() -> None:
     assert experiment_store.is_alive(experiment_store.this_process())
     pid = os.getpid()
-    for driver in (f"{pid}:1.00", f"{pid}", "", "x:y", "999999999:1", f"{pid}:"):
+    _, started, boot = experiment_store.this_process().split(":")
+    invalid = (f"{pid}:1.00", f"{pid}", "", "x:y", "999999999:1", f"{pid}:")
+    for driver in (*invalid, f"{pid}:1:{boot}", f"{pid}:{started}:00000000", f"1:{started}:{boot}"):
         assert not experiment_store.is_alive(driver), driver
+
+
+def test_a_process_stays_the_same_when_the_clock_of_the_machine_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel calculates the time of the boot from the present time (proc_stat(5), ``btime``)."""
+    driver, booted, started = experiment_store.this_process(), psutil.boot_time(), psutil.Process().create_time()
+    monkeypatch.setattr("psutil._pslinux.boot_time", lambda: booted + 2.0)
+    assert psutil.Process().create_time() == started + 2.0
+    assert experiment_store.is_alive(driver)
 
 
 def test_concurrent_readers_and_writers_never_find_the_database_locked(identity: str) -> None:
