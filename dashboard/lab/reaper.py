@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,11 +19,12 @@ from dashboard.lab.experiments.other_host import remove_clients
 from dashboard.lab.lab_lock import LabBusyError, LabLock
 from dashboard.lab.machines.swarm import leave_without_lab
 from dashboard.lab.orphans import kept_ids, remove_objects, remove_orphans
-from dashboard.store import claim_runs
+from dashboard.store import claim_runs, unsettled
 from dashboard.store import experiments as experiment_store
 from dashboard.store import journal as journal_store
 from dashboard.store.experiments import Record
 from dashboard.store.machines import here
+from dashboard.store.operations.advisory_lock import AdvisoryLock, is_shared, lab_of
 from dashboard.store.reports import saved as saved_reports
 from dashboard.store.reports.saved import UNDO_DAYS
 
@@ -44,30 +46,45 @@ class Reaped:
     schema: str = "reap/1"
 
 
+async def _acquire_lab_locks(stack: AsyncExitStack, data_dir: Path) -> bool:
+    """Acquires the locks of this machine's lab, so that no lab starts until ``stack`` is closed. Returns False if a lab
+    runs and holds them. With PostgreSQL, this lab may have another data folder, or run on another machine. Raises
+    OperationalError if PostgreSQL does not answer."""
+    lock = LabLock(data_dir)
+    try:
+        lock.acquire()
+    except LabBusyError:
+        return False
+    stack.callback(lock.release)
+    if not is_shared():
+        return True
+    shared = AdvisoryLock(lab_of(here()))
+    stack.push_async_callback(asyncio.to_thread, shared.release)
+    return await asyncio.to_thread(shared.acquire)
+
+
 async def reap(context: Context) -> Reaped:
     """Removes containers and networks with this installation's label that no living process drives. Marks the
-    experiments of dead processes as stopped. Removes the client containers of ended experiments from the hosts of LANs.
+    experiments of dead processes as stopped. If a lab runs, keeps them all, because it takes over those of other
+    processes that have ended. Removes the client containers of ended experiments from the hosts of LANs.
 
     On the installation's own machine, also deletes permanently the reports that users deleted more than ``UNDO_DAYS``
     days ago.
     """
     purged = await context.database.run(saved_reports.purge_deleted, context.clock()) if here() is None else 0
-    lock = LabLock(context.data_dir)
-    server = False
-    try:
-        lock.acquire()
-    except LabBusyError:
-        server = True
     driven: list[Record] = []
     left: list[Record] = []
+    async with AsyncExitStack() as stack:
+        is_lab_running = not await _acquire_lab_locks(stack, context.data_dir)
 
-    async def driven_ids() -> set[str]:
-        for record in await context.database.run(experiment_store.load_unsettled, context.host):
-            alive = experiment_store.is_alive(record.driver) if record.driver else server
-            (driven if alive else left).append(record)
-        return kept_ids(driven) | await context.database.run(claim_runs.driven_runs)
+        async def driven_ids() -> set[str]:
+            for record in await context.database.run(experiment_store.load_unsettled, context.host):
+                is_driven = is_lab_running or experiment_store.is_alive(record.driver)
+                (driven if is_driven else left).append(record)
+            runs = await context.database.run(claim_runs.driven_runs)
+            # This engine may also be that of a machine that has joined the installation, with a lab of its own.
+            return kept_ids(driven) | runs | await context.database.run(unsettled.load_ids_elsewhere)
 
-    try:
         removed, refused = await remove_orphans(context, driven_ids)
         for record in left:
             await mark_stopped(context, record, "Removed by reap.")
@@ -76,8 +93,6 @@ async def reap(context: Context) -> Reaped:
                 removed = (*removed, *await remove_clients(context, host))
             except EngineError as error:
                 refused = (*refused, f"clients on the private host {host.id}: {error}")
-    finally:
-        lock.release()
     if purged:
         removed = (*removed, f"{purged} report{'' if purged == 1 else 's'} deleted more than {UNDO_DAYS} days ago")
     return Reaped(removed, tuple(f"experiment {record.id} ({record.title})" for record in driven), refused)

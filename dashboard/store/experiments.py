@@ -193,11 +193,16 @@ def waiting_view(record: Record) -> View:
     return View(0, waiting_head(record), initial_columns(record.id, record.spec.arms))
 
 
-def unsettled(machine: str | None) -> QuerySet[Experiment]:
-    """A query for the unsettled experiments of a machine (None: the installation's own): those that run, should run or
-    are not cleaned up yet, not those that failed. Of an experiment on several machines, selects the machine's part."""
+def unsettled_anywhere() -> QuerySet[Experiment]:
+    """A query for the unsettled experiments of all machines: those that run, should run or are not cleaned up yet, not
+    those that failed. Of an experiment on several machines, selects the parts."""
     settled = Q(wanted=Wanted.STOPPED, phase__in=ENDED) | Q(wanted=Wanted.RUNNING, phase=Phase.FAILED)
-    return Experiment.objects.exclude(settled).filter(machine=machine, parts="")
+    return Experiment.objects.exclude(settled).filter(parts="")
+
+
+def unsettled(machine: str | None) -> QuerySet[Experiment]:
+    """Like ``unsettled_anywhere``, but only those of one machine; None is the installation's own."""
+    return unsettled_anywhere().filter(machine=machine)
 
 
 def load_unsettled(host: str = "") -> tuple[Record, ...]:

@@ -1,12 +1,12 @@
-"""The unsettled experiments of this machine, on its own engine and on all private hosts. An experiment is unsettled if
-it runs, should run, or is not cleaned up yet."""
+"""Unsettled experiments, on the machines' own engines and on all private hosts. An experiment is unsettled if it runs,
+should run, or is not cleaned up yet."""
 
 from collections import Counter
 from collections.abc import Collection
 
 from dashboard.models import ClaimRun, MeasurementRun
 from dashboard.store import claim_runs
-from dashboard.store.experiments import unsettled
+from dashboard.store.experiments import unsettled, unsettled_anywhere
 from dashboard.store.machines import here
 from dashboard.store.measurements import runs as measurement_store
 
@@ -14,6 +14,14 @@ from dashboard.store.measurements import runs as measurement_store
 def load_ids() -> frozenset[str]:
     """The ids of this machine's experiments that run, should run, or are not cleaned up yet."""
     return frozenset(unsettled(here()).values_list("pk", flat=True))
+
+
+def load_ids_elsewhere() -> frozenset[str]:
+    """The ids of the unsettled experiments, and of the waiting or running claim runs, of all other machines. Empty on a
+    machine that has joined the installation, because its role reads only its own rows."""
+    experiments = unsettled_anywhere().exclude(machine=here())
+    claims = ClaimRun.objects.exclude(machine=here()).filter(state__in=claim_runs.LIVE)
+    return frozenset([*experiments.values_list("pk", flat=True), *claims.values_list("pk", flat=True)])
 
 
 def load_hosts() -> frozenset[str]:

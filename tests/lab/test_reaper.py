@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import ArmStatus, Phase
+from dashboard.core.operations.machines import MachineFacts
 from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts import registry as records
 from dashboard.engine.hosts.registry import LanPlace, PrivateHost
@@ -23,8 +24,10 @@ from dashboard.lab.experiments import other_host
 from dashboard.lab.experiments.other_host import LABEL_CLIENT
 from dashboard.lab.lab_lock import LabBusyError, LabLock
 from dashboard.lab.reaper import reap, reap_everything, reap_hosts
-from dashboard.models import Report
+from dashboard.models import Experiment, Report
 from dashboard.store import experiments as experiment_store
+from dashboard.store import machines
+from dashboard.store.operations.advisory_lock import lab_of
 from dashboard.store.reports import saved
 from dashboard.store.reports.saved import delete, import_file
 from tests.lab.hosts_harness import record_stops
@@ -60,6 +63,57 @@ async def test_experiments_of_a_living_server_are_kept(fake_lab: LabHarness, fak
     assert reaped.removed == ()
     assert reaped.kept == (f"experiment {identity} (nginx on port 80)",)
     assert len(fake.made) == 1
+
+
+async def test_with_postgresql_experiments_of_a_lab_elsewhere_are_kept(
+    fake_lab: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lab has another data folder or runs on another machine, as may a command beside it."""
+    events: list[str] = []
+    is_free = False
+
+    class Lock:
+        """The lock of this machine's lab in PostgreSQL."""
+
+        def __init__(self, number: int) -> None:
+            assert number == lab_of(None)
+
+        def acquire(self) -> bool:
+            events.append("acquire")
+            return is_free
+
+        def release(self) -> None:
+            events.append("release")
+
+    monkeypatch.setattr(reaper, "is_shared", lambda: True)
+    monkeypatch.setattr(reaper, "AdvisoryLock", Lock)
+    await fake_lab.running("host")
+    await fake_lab.lab.close()
+    await fake_lab.database.run(experiment_store.create_experiment, make_spec("host"), None, "1:1.00")
+    reaped = await reap(fake_lab.context)
+    assert (reaped.removed, len(reaped.kept), len(fake.made)) == ((), 2, 1)
+    assert events == ["acquire", "release"]
+    is_free = True
+    reaped = await reap(fake_lab.context)
+    assert (len(reaped.removed), reaped.kept, fake.made) == (1, (), {})
+    lock = LabLock(fake_lab.context.data_dir)
+    lock.acquire()  # it was released
+    lock.release()
+
+
+async def test_containers_of_another_machine_on_the_same_engine_are_kept(
+    fake_lab: LabHarness, fake: FakeEngine
+) -> None:
+    """As on a machine whose web process has a data folder of its own beside that of the lab that has joined."""
+    await fake_lab.lab.close()
+    await fake_lab.database.run(machines.register, "lab2", {}, MachineFacts())
+    identity = await fake_lab.database.run(experiment_store.create_experiment, make_spec("host"), machine="lab2")
+    config = {"Image": "nginx", "HostConfig": {"NetworkMode": "bridge", "PortBindings": {}}}
+    await fake.create_container("web", config | {"Labels": fake_lab.context.labels(identity)})
+    assert (await reap(fake_lab.context)).removed == ()
+    assert (await fake_lab.record(identity)).wanted is Wanted.RUNNING
+    with override_settings(MACHINE="lab2"):
+        assert (await reap(fake_lab.context)).removed == ("container web",)
 
 
 async def test_experiments_of_a_living_command_are_kept(fake_lab: LabHarness, fake: FakeEngine) -> None:
@@ -153,6 +207,8 @@ async def test_on_a_machine_that_has_joined_reports_are_left_to_the_server(
     monkeypatch.setattr(saved, "purge_deleted", refuse)
     await fake_lab.running("host")
     await fake_lab.lab.close()
+    await fake_lab.database.run(machines.register, "lab2", {}, MachineFacts())
+    await fake_lab.database.run(Experiment.objects.update, machine_id="lab2")
     with override_settings(MACHINE="lab2"):
         reaped = await reap(fake_lab.context)
     assert len(reaped.removed) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import select
 import stat
@@ -24,6 +25,7 @@ from dashboard.bench.websocket_clients import Client, websocket_clients
 from dashboard.web.operations.peer_sync import SESSIONS_WITH_NATS_S
 from tests.support.polling import until
 from tests.support.private_engine import PrivateEngine
+from tests.support.terminal import Terminal
 from tests.team.machine import containers, head
 
 #: A killed lab is unavailable after 7 s; pages are polled. Both are deadlines for a machine with other tests.
@@ -156,6 +158,19 @@ def test_wrong_join_codes_are_counted_over_both_processes(one: Server, two: Serv
         statuses.append(server.ask("POST", "/join/", {"code": "22222222", "name": "X"}).status)
     assert statuses[0] == 404
     assert statuses[-1] == 429
+
+
+def test_reap_with_another_data_folder_keeps_what_the_lab_drives(
+    deployment: TeamDeployment, engine_host: PrivateEngine, one: Server, tmp_path: Path
+) -> None:
+    identity = running(one)
+    settings = {"DATABASE_URL": deployment.postgres.url, "DOCKER_HOST": engine_host.endpoint}
+    elsewhere = Terminal({**os.environ, **settings, "NETMODES_DATA_DIR": str(tmp_path)}, tmp_path)
+    done = elsewhere.run("reap", "--json")
+    assert done.code == 0, done.err
+    assert done.json["removed"] == []
+    assert any(identity in line for line in done.json["kept"])
+    assert head(one, identity)["phase"] == "running"
 
 
 @pytest.mark.slow
