@@ -27,6 +27,7 @@ from dashboard.engine.hosts.private_host import PrivateHostError
 from dashboard.engine.hosts.runtimes import VARIABLE, Runtime
 from dashboard.engine.protocol import EngineError
 from dashboard.launcher.machine import command_for_root
+from dashboard.management.serving import served_addresses
 from dashboard.store.installation import note_version, stored_version
 from dashboard.store.operations import advisory_lock, machine_roles
 from dashboard.store.operations.applied_migrations import applied_migrations, known_migrations
@@ -133,7 +134,8 @@ class NetmodesCommand(BaseCommand):
     def migrate(self) -> None:
         """Migrates the database; processes that share it wait meanwhile. Makes SQLite's file readable by its owner
         only. On a machine that has joined the installation of another machine, only checks the version. Raises
-        CommandError if the database cannot be used, for example because a newer version has migrated it."""
+        CommandError if the database cannot be used, for example because a newer version has migrated it, or because a
+        server of an earlier version uses SQLite's file."""
         database = settings.DATABASES["default"]
         if settings.MACHINE:
             self._require_migrated()
@@ -148,11 +150,22 @@ class NetmodesCommand(BaseCommand):
                     raise CommandError(problem)
                 # Django's command takes two seconds even if nothing is to do: it builds the models of all migrations.
                 if not known.issubset(applied):
+                    if applied:
+                        self._require_no_server()
                     call_command("migrate", verbosity=0, interactive=False)
                 machine_roles.update()
                 note_version(__version__)
         except (DatabaseError, OSError) as error:
             raise CommandError(describe_database_error(str(error))) from None
+
+    def _require_no_server(self) -> None:
+        """Raises CommandError if a server uses SQLite's file. The file lacks migrations, so the server is of an earlier
+        version, which cannot write to the tables of this one."""
+        if not advisory_lock.is_shared() and (serving := served_addresses()):
+            raise CommandError(
+                f"Netmodes is running at {', '.join(serving)} with an earlier version. Restart it first: it then "
+                "migrates the database."
+            )
 
     def _require_migrated(self) -> None:
         """Checks the database on a machine that has joined the installation, because such a machine may not migrate it.

@@ -13,6 +13,7 @@ import pytest
 
 from dashboard.management import commanding
 from dashboard.management.commanding import NetmodesCommand
+from dashboard.management.serving import announced
 from dashboard.store.operations.applied_migrations import applied_migrations
 from tests.support.terminal import Site, Terminal
 
@@ -171,6 +172,25 @@ def test_migrating_from_0013_loses_no_row_of_any_table(nowhere: Terminal) -> Non
     assert {row[:2] for row in stored} == {row[:2] for row in counted if row[1]}
     measured = {identity: size for identity, _, size in counted}
     assert all(0.9 * size <= measured[identity] <= size for identity, _, size in stored), "characters, not bytes"
+
+
+def test_no_command_migrates_the_database_of_a_running_server(
+    nowhere: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = place(nowhere, "database-0013.sql")
+    before = one(database, "SELECT max(name) FROM django_migrations WHERE app = 'dashboard'")
+    monkeypatch.setenv("NETMODES_DATA_DIR", str(nowhere.folder))
+    with announced("http://127.0.0.1:1"):
+        for command in (("accounts", "invite", "ada"), ("report", "list")):
+            done = nowhere.run(*command)
+            assert (done.code, done.out) == (1, "")
+            assert done.err == (
+                "Netmodes is running at http://127.0.0.1:1 with an earlier version. Restart it first: it then migrates "
+                "the database.\n"
+            )
+    assert one(database, "SELECT max(name) FROM django_migrations WHERE app = 'dashboard'") == before
+    assert nowhere.run("report", "list").code == 0
+    assert one(database, "SELECT max(name) FROM django_migrations WHERE app = 'dashboard'") > before
 
 
 def test_a_database_of_a_newer_version_is_refused_and_stays_unchanged(terminal: Terminal) -> None:

@@ -1,11 +1,13 @@
 """Locks of PostgreSQL that are held as long as a connection exists. They ensure that each machine has one lab, and that
-one process at a time migrates the database or changes the swarm.
+one process at a time migrates the database or changes the swarm. With SQLite, the migration lock is a lock on the data
+folder, and there are no others.
 
 The locks of labs are advisory locks. The PostgreSQL role of any machine may take them, and so delay another lab. The
 locks for migrations and for the swarm are table locks, which such a role cannot take. Otherwise a machine could prevent
 an owner from ending the swarm.
 """
 
+import fcntl
 import os
 import secrets
 import socket
@@ -16,6 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from typing import Any
 
+from django.conf import settings
 from django.db import DatabaseError, OperationalError, connection
 from django.db.migrations.recorder import MigrationRecorder
 
@@ -29,6 +32,7 @@ _LOCK_SWARM = "LOCK TABLE django_content_type IN SHARE UPDATE EXCLUSIVE MODE"
 #: it.
 SWARM_S = 900
 RETRY_S = 0.5
+_WAITING = "Waiting until another process has migrated the database."
 #: A database that does not answer within this time is treated as lost. A lab must notice that before another may take
 #: over (``core.operations.deployment.UNAVAILABLE_S``).
 ANSWER_S = 3
@@ -178,9 +182,10 @@ class SwarmLock:
 @contextmanager
 def migration_lock(say: Callable[[str], None]) -> Iterator[None]:
     """Context manager that holds the migration lock. First waits until other processes have finished migrating; ``say``
-    receives a message if it has to wait. Does nothing on SQLite."""
+    receives a message if it has to wait."""
     if not is_shared():
-        yield
+        with _data_folder_lock(say):
+            yield
         return
     import psycopg
 
@@ -191,9 +196,26 @@ def migration_lock(say: Callable[[str], None]) -> Iterator[None]:
                 with connected.transaction():
                     connected.execute(f"{_LOCK_MIGRATIONS} NOWAIT")
             except psycopg.errors.LockNotAvailable:
-                say("Waiting until another process has migrated the database.")
+                say(_WAITING)
                 connected.execute(_LOCK_MIGRATIONS)
             yield
+
+
+@contextmanager
+def _data_folder_lock(say: Callable[[str], None]) -> Iterator[None]:
+    """Context manager that locks the data folder (flock(2)). SQLite's file is not locked itself, because closing it
+    would release SQLite's own locks. ``say`` receives a message if it has to wait."""
+    folder = os.open(settings.DATA_DIR, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(_WAITING)
+            fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        fcntl.flock(folder, fcntl.LOCK_UN)  # closing is not enough while a child process has a copy
+        os.close(folder)
 
 
 def _create_migrations_table(connected: Any) -> None:

@@ -150,6 +150,24 @@ def test_one_process_migrates_at_a_time_and_no_advisory_lock_prevents_it(
     assert said == ["Waiting until another process has migrated the database."]
 
 
+def test_one_process_at_a_time_migrates_a_file_of_sqlite() -> None:
+    said: list[str] = []
+    second_is_in = threading.Event()
+
+    def migrate() -> None:
+        with advisory_lock.migration_lock(said.append):
+            second_is_in.set()
+
+    thread = threading.Thread(target=migrate)
+    with advisory_lock.migration_lock(said.append):
+        thread.start()
+        until(lambda: said, DEADLINE_S)
+        assert not second_is_in.is_set()
+    thread.join(DEADLINE_S)
+    assert second_is_in.is_set()
+    assert said == ["Waiting until another process has migrated the database."]
+
+
 @pytest.mark.engine
 def test_one_process_changes_the_swarm_at_a_time_and_no_machine_prevents_it(cable: Cable, postgres: Postgres) -> None:
     read = "SELECT count(*) FROM django_content_type"
