@@ -1,7 +1,7 @@
 """Removes containers, networks and private hosts of this installation that no living process drives."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -137,39 +137,42 @@ async def _leave_swarm(found: Reaped, data_dir: Path, engine: Engine) -> Reaped:
     return found
 
 
-async def _reap_all_hosts(data_dir: Path) -> Reaped:
-    """Removes all private hosts except those that a process is starting now."""
-    found = folders(data_dir)
-    starting = [folder for folder in found if is_starting(folder)]
-    others = [folder for folder in found if folder not in starting]
-    failures = await asyncio.gather(*map(private_host.remove, others), return_exceptions=True)
+async def _remove_hosts(found: Collection[Path]) -> Reaped:
+    """Removes private hosts, given by their folders, at the same time."""
+    failures = await asyncio.gather(*map(private_host.remove, found), return_exceptions=True)
     removed, refused = [], []
-    for folder, failure in zip(others, failures, strict=True):
+    for folder, failure in zip(found, failures, strict=True):
         if failure is None:
             removed.append(f"private host {folder.name}")
         elif isinstance(failure, OSError):
             refused.append(f"private host {folder.name}: {failure}")
         else:
             raise failure
-    kept = tuple(f"private host {folder.name}: a process is starting it" for folder in starting)
-    return Reaped(tuple(removed), kept, tuple(refused))
+    return Reaped(tuple(removed), (), tuple(refused))
 
 
-async def reap_hosts(data_dir: Path) -> tuple[str, ...]:
+async def _reap_all_hosts(data_dir: Path) -> Reaped:
+    """Removes all private hosts except those that a process is starting now."""
+    found = folders(data_dir)
+    starting = [folder for folder in found if is_starting(folder)]
+    reaped = await _remove_hosts([folder for folder in found if folder not in starting])
+    return replace(reaped, kept=tuple(f"private host {folder.name}: a process is starting it" for folder in starting))
+
+
+async def reap_hosts(data_dir: Path) -> Reaped:
     """Removes what is left of private hosts that have ended. If no server runs, also removes the hosts of training
-    sessions. Other hosts that run or are being started stay. Returns a description of each removed host."""
-    folder = data_dir / "hosts"
-    before = {path.name for path in folder.glob("*")}
+    sessions. Other hosts that run or are being started stay."""
     lock = LabLock(data_dir)
     try:
         lock.acquire()
-        await asyncio.gather(*(private_host.stop(host) for host in group_hosts(data_dir)))
+        of_sessions = {host.folder for host in group_hosts(data_dir)}
     except LabBusyError:
-        pass
+        of_sessions = set()
+    try:
+        found = [folder for folder in folders(data_dir) if folder in of_sessions or private_host.is_left(folder)]
+        return await _remove_hosts(found)
     finally:
         lock.release()
-    await private_host.adopt(data_dir)
-    return tuple(f"private host {name}" for name in sorted(before - {path.name for path in folder.glob("*")}))
 
 
 async def mark_stopped(context: Context, record: Record, notice: str) -> None:

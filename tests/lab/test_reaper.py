@@ -23,14 +23,13 @@ from dashboard.lab.context import LABEL_EXPERIMENT
 from dashboard.lab.experiments import other_host
 from dashboard.lab.experiments.other_host import LABEL_CLIENT
 from dashboard.lab.lab_lock import LabBusyError, LabLock
-from dashboard.lab.reaper import reap, reap_everything, reap_hosts
+from dashboard.lab.reaper import Reaped, reap, reap_everything, reap_hosts
 from dashboard.models import Experiment, Report
 from dashboard.store import experiments as experiment_store
 from dashboard.store import machines
 from dashboard.store.operations.advisory_lock import lab_of
 from dashboard.store.reports import saved
 from dashboard.store.reports.saved import delete, import_file
-from tests.lab.hosts_harness import record_stops
 from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import LabHarness
 from tests.support.reports import make_file
@@ -167,8 +166,8 @@ async def test_clients_of_ended_experiments_on_hosts_of_lans_are_removed(
 
 async def test_dead_private_hosts_are_removed(tmp_path: Path) -> None:
     (tmp_path / "hosts" / "dead1").mkdir(parents=True)
-    assert await reap_hosts(tmp_path) == ("private host dead1",)
-    assert await reap_hosts(tmp_path) == ()
+    assert await reap_hosts(tmp_path) == Reaped(("private host dead1",), ())
+    assert await reap_hosts(tmp_path) == Reaped((), ())
 
 
 async def test_reports_deleted_long_ago_are_purged_and_reported(fake_lab: LabHarness) -> None:
@@ -182,20 +181,18 @@ async def test_reports_deleted_long_ago_are_purged_and_reported(fake_lab: LabHar
     assert (await reap(fake_lab.context)).removed == ()
 
 
-async def test_hosts_of_a_session_are_removed_unless_a_server_drives_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    gone = record_stops(monkeypatch)
+async def test_hosts_of_a_session_are_removed_unless_a_server_drives_them(tmp_path: Path) -> None:
     folder = tmp_path / "hosts" / "taught"
     folder.mkdir(parents=True)
     records.remember(PrivateHost("taught", 1, 7, "/nowhere", 1.0, folder, 1, "class-1"), ready=True)
     server = LabLock(tmp_path)
     server.acquire()
-    await reap_hosts(tmp_path)
-    assert gone == []
+    assert await reap_hosts(tmp_path) == Reaped((), ())
     server.release()
-    await reap_hosts(tmp_path)
-    assert gone == ["taught"]
+    assert await reap_hosts(tmp_path) == Reaped(("private host taught",), ())
+    assert not folder.exists()
+    server.acquire()  # it was released
+    server.release()
 
 
 async def test_on_a_machine_that_has_joined_reports_are_left_to_the_server(
@@ -261,9 +258,9 @@ async def test_the_engine_of_a_revoked_machine_leaves_the_swarm_before_networks_
     assert reaped.refused == ("the engine from the swarm of the machines: context deadline exceeded",)
 
 
-async def test_everything_that_can_be_removed_is_and_the_rest_is_reported(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def two_hosts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folders of two hosts that have ended, ``busy`` and ``plain``. ``busy`` cannot be removed."""
     for name in ("busy", "plain"):
         (tmp_path / "hosts" / name).mkdir(parents=True)
     remove = private_host.remove
@@ -273,11 +270,21 @@ async def test_everything_that_can_be_removed_is_and_the_rest_is_reported(
             raise OSError(16, "Device or resource busy")
         await remove(folder)
 
+    monkeypatch.setattr(private_host, "remove", refuse)
+
+
+@pytest.mark.usefixtures("two_hosts")
+async def test_a_private_host_that_cannot_be_removed_is_reported(tmp_path: Path) -> None:
+    refused = ("private host busy: [Errno 16] Device or resource busy",)
+    assert await reap_hosts(tmp_path) == Reaped(("private host plain",), (), refused)
+
+
+@pytest.mark.usefixtures("two_hosts")
+async def test_everything_that_can_be_removed_is_and_the_rest_is_reported(tmp_path: Path) -> None:
     async def no_engine() -> FakeEngine:
         assert not (tmp_path / "hosts" / "plain").exists(), "hosts do not wait for Docker"
         raise EngineError("No Docker Engine answers.")
 
-    monkeypatch.setattr(private_host, "remove", refuse)
     reaped = await reap_everything(tmp_path, "known", no_engine)
     assert reaped.removed == ("private host plain",)
     assert reaped.refused == (

@@ -16,7 +16,7 @@ import pytest
 
 from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.cleanup import start_ticks
-from dashboard.engine.hosts.private_host import PrivateHostError
+from dashboard.engine.hosts.private_host import PrivateHost, PrivateHostError
 from dashboard.management.commands import hosts
 from tests.support.private_engine import share_lab_image
 from tests.support.terminal import ROOT, Terminal, run_here
@@ -92,6 +92,42 @@ def test_if_one_host_cannot_be_created_none_is_left(
     assert "The lab image cannot be loaded." in done.err
     assert running == set()
     assert cancelled.is_set()
+
+
+@pytest.mark.parametrize("arguments", [("a", "b"), ("--all",)], ids=" ".join)
+def test_a_host_that_cannot_be_removed_is_reported_and_the_others_are_removed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    stopped: list[str] = []
+
+    async def stop(host: PrivateHost) -> None:
+        if host.id == "a":
+            raise OSError("cgroups of netmodes-a remain busy")
+        stopped.append(host.id)
+
+    running = tuple(PrivateHost(name, 1, 1, "", 1.0, Path("/nowhere"), 1) for name in "ab")
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(private_host, "list_hosts", lambda _folder: running)
+    monkeypatch.setattr(private_host, "stop", stop)
+    done = run_here(capsys, "hosts", "remove", *arguments, "--json")
+    assert (done.code, done.out) == (1, "")
+    assert done.err == "Private hosts cannot be removed: cgroups of netmodes-a remain busy. Try again.\n"
+    assert stopped == ["b"]
+
+
+def test_remains_of_an_ended_host_that_cannot_be_removed_are_reported(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async def remove(folder: Path) -> None:
+        raise OSError(f"cgroups of netmodes-{folder.name} remain busy")
+
+    (tmp_path / "hosts" / "a").mkdir(parents=True)
+    monkeypatch.setenv("NETMODES_DATA_DIR", str(tmp_path))
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(private_host, "remove", remove)
+    done = run_here(capsys, "hosts", "remove", "--all")
+    assert (done.code, done.out) == (1, "")
+    assert done.err == "Private hosts cannot be removed: cgroups of netmodes-a remain busy. Try again.\n"
 
 
 @pytest.mark.parametrize("count", ["0", "-1", "101", "two", "1.5", "9" * 30])

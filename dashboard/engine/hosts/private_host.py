@@ -57,7 +57,7 @@ __all__ = ["MACHINE_ADDRESS", "RUN", "PrivateHost", "PrivateHostError", "list_ho
 
 
 class PrivateHostError(Exception):
-    """A private host cannot be started; ``str()`` tells why and what to do."""
+    """A private host cannot be started or removed; ``str()`` tells why and what to do."""
 
 
 async def start(
@@ -197,9 +197,14 @@ async def adopt(data_dir: Path) -> tuple[PrivateHost, ...]:
     starting. Also keeps hosts of LANs and training sessions, because the server starts them again."""
     for folder in records.folders(data_dir):
         # Decided for each folder when it is reached: a removal takes seconds, and a host may become ready meanwhile.
-        if not records.is_starting(folder) and _used_host(folder) is None:
+        if is_left(folder):
             await remove(folder)
     return list_hosts(data_dir)
+
+
+def is_left(folder: Path) -> bool:
+    """Returns whether this is the folder of a host that has ended and is not started again."""
+    return not records.is_starting(folder) and _used_host(folder) is None
 
 
 async def stop(host: PrivateHost) -> None:

@@ -262,5 +262,13 @@ async def remove_lan(data_dir: Path, lan: Lan) -> None:
 
 
 async def stop_hosts(hosts: Iterable[PrivateHost]) -> None:
-    """Stops hosts and removes their files. A LAN ends with its last host."""
-    await asyncio.gather(*(private_host.stop(host) for host in hosts))
+    """Stops hosts and removes their files. A LAN ends with its last host. If some cannot be removed, raises
+    PrivateHostError after the others have been removed."""
+    results = await asyncio.gather(*map(private_host.stop, hosts), return_exceptions=True)
+    failures = [result for result in results if result is not None]
+    for failure in failures:
+        if not isinstance(failure, OSError):
+            raise failure
+    if failures:
+        reasons = "; ".join(map(str, failures))
+        raise private_host.PrivateHostError(f"Private hosts cannot be removed: {reasons}. Try again.")

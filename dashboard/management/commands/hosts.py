@@ -113,5 +113,8 @@ class Command(NetmodesCommand):
         chosen = [host for host in hosts if options["all"] or host.id in options["ids"]]
         await uninterrupted(stop_hosts(chosen))
         if options["all"]:
-            await private_host.stop_all(configuration.data_dir())
+            try:
+                await private_host.stop_all(configuration.data_dir())
+            except OSError as error:
+                raise CommandError(f"Private hosts cannot be removed: {error}. Try again.") from None
         return tuple(chosen)

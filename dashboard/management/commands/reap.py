@@ -88,5 +88,5 @@ class Command(NetmodesCommand):
                 context = await open_context(stack, folder, self.say, may_start_private=False)
                 reaped = await reap(context)
         except EngineError as error:
-            return Reaped(hosts, (), (str(error),))
-        return replace(reaped, removed=hosts + reaped.removed)
+            return replace(hosts, refused=(*hosts.refused, str(error)))
+        return replace(reaped, removed=hosts.removed + reaped.removed, refused=hosts.refused + reaped.refused)
