@@ -25,7 +25,10 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(sys.argv)
+    from dashboard.configuration import exit_if_invalid
+
+    with exit_if_invalid():
+        execute_from_command_line(sys.argv)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,12 @@
 with the value, for example for secrets."""
 
 import json
+import math
 import os
 import secrets
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +25,46 @@ KEY_FILE = "secret.key"
 JOINED_FILE = "machine.json"
 
 
+class ConfigurationError(ValueError):
+    """A setting is not valid. ``str()`` is the reason, as a sentence."""
+
+
+@contextmanager
+def exit_if_invalid() -> Iterator[None]:
+    """Context manager for programs: if a setting is not valid, prints the reason and exits with status 2."""
+    try:
+        yield
+    except ConfigurationError as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(2) from None
+
+
 def value(name: str, default: str = "") -> str:
     """Returns the content of the file that the variable ``{name}_FILE`` names; otherwise the value of the variable
-    ``name``; otherwise the default."""
+    ``name``; otherwise the default. Raises ConfigurationError if the file cannot be read."""
     path = os.environ.get(f"{name}_FILE")
     if path:
-        return Path(path).read_text(encoding="utf-8").strip()
+        try:
+            return Path(path).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            reason = error.strerror
+        except UnicodeDecodeError:
+            reason = "it is not text in UTF-8"
+        raise ConfigurationError(f"Cannot read {path}, which {name}_FILE names: {reason}. Correct the path or file.")
     return os.environ.get(name, default)
+
+
+def number(name: str, default: float, minimum: float = 0) -> float:
+    """Returns the value of a variable that is a number; the default if it is empty. Raises ConfigurationError if it is
+    no finite number of at least ``minimum``."""
+    text = value(name) or str(default)
+    try:
+        found = float(text)
+    except ValueError:
+        found = math.nan
+    if not minimum <= found < math.inf:
+        raise ConfigurationError(f"{name} is {text[:40]}: use a number of at least {minimum:g}.")
+    return found
 
 
 def words(name: str) -> list[str]:
@@ -126,7 +163,7 @@ _TIMEOUTS = "-c statement_timeout=30000 -c lock_timeout=15000 -c idle_in_transac
 
 def database_connections() -> int:
     """Returns the maximum number of connections that one process opens to PostgreSQL."""
-    return int(value("NETMODES_DATABASE_CONNECTIONS", "20"))
+    return int(number("NETMODES_DATABASE_CONNECTIONS", 20, minimum=1))
 
 
 def configure_pool(database: Any) -> None:

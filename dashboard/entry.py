@@ -39,6 +39,7 @@ def check_health() -> None:
     sys.stdout.write("ok\n")
 
 
+@configuration.exit_if_invalid()
 def main() -> None:
     """Runs the command that the arguments name. Exit status: 0 success, 1 failure, 2 wrong usage."""
     interrupts.end_at_once()

@@ -1,9 +1,9 @@
 """Django's settings. Everything that users can configure comes from environment variables (docs/settings.md)."""
 
+import logging
 from pathlib import Path
 
 import dj_database_url
-from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 
 from dashboard import configuration
@@ -25,7 +25,7 @@ ALLOWED_HOSTS = [
     *configuration.words("NETMODES_ALLOWED_HOSTS"),
 ]
 if any("*" in host or host.startswith(".") for host in ALLOWED_HOSTS):
-    raise ImproperlyConfigured(
+    raise configuration.ConfigurationError(
         "NETMODES_ALLOWED_HOSTS takes exact host names without * or a leading dot. List each host."
     )
 CSRF_TRUSTED_ORIGINS = configuration.words("NETMODES_TRUSTED_ORIGINS")
@@ -33,11 +33,11 @@ CSRF_TRUSTED_ORIGINS = configuration.words("NETMODES_TRUSTED_ORIGINS")
 try:
     TRUSTED_PROXIES = parse_proxies(configuration.words("NETMODES_TRUSTED_PROXIES"))
 except ValueError as error:
-    raise ImproperlyConfigured(str(error)) from None
+    raise configuration.ConfigurationError(str(error)) from None
 #: The bearer token for /metrics; empty: it requires a session.
 METRICS_TOKEN = configuration.value("NETMODES_METRICS_TOKEN")
 if 0 < len(METRICS_TOKEN) < 16:
-    raise ImproperlyConfigured("NETMODES_METRICS_TOKEN is too short: use 16 random characters or more.")
+    raise configuration.ConfigurationError("NETMODES_METRICS_TOKEN is too short: use 16 random characters or more.")
 
 INSTALLED_APPS = [
     "django.contrib.auth",
@@ -93,7 +93,7 @@ _OIDC = (
     configuration.value("NETMODES_OIDC_CLIENT_SECRET"),
 )
 if _problem := openid_problem(*_OIDC):
-    raise ImproperlyConfigured(_problem)
+    raise configuration.ConfigurationError(_problem)
 if OIDC_ISSUER:
     INSTALLED_APPS += ["allauth", "allauth.account", "allauth.socialaccount"]
     INSTALLED_APPS += ["allauth.socialaccount.providers.openid_connect"]
@@ -115,7 +115,14 @@ SQLITE_OPTIONS = {
 #: The installation that this machine has joined (``./netmodes join``).
 _JOINED = configuration.joined(DATA_DIR)
 DATABASE_URL = configuration.value("DATABASE_URL") or _JOINED.get("database") or f"sqlite:///{DATA_DIR}/netmodes.db"
-DATABASES = {"default": dj_database_url.parse(DATABASE_URL)}
+try:
+    DATABASES = {"default": dj_database_url.parse(DATABASE_URL)}
+except ValueError:
+    # The URL is not part of the message, because it may contain a password.
+    raise configuration.ConfigurationError(
+        "DATABASE_URL is not the URL of a database. Use the form postgres://USER:PASSWORD@HOST/NAME, and write special "
+        "characters in the password as %XX."
+    ) from None
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # The web process of root's lab has another current folder.
     DATABASES["default"]["NAME"] = configuration.absolute_database(DATABASES["default"]["NAME"])
@@ -126,8 +133,8 @@ elif DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
 
 #: Days after which ended data is deleted (0: never), and the size of all journals above which the oldest ended
 #: experiments are deleted.
-RETENTION_DAYS = float(configuration.value("NETMODES_RETENTION_DAYS", "365"))
-MAX_JOURNALS_BYTES = int(float(configuration.value("NETMODES_JOURNALS_MB", "2048")) * 1e6)
+RETENTION_DAYS = configuration.number("NETMODES_RETENTION_DAYS", 365)
+MAX_JOURNALS_BYTES = int(configuration.number("NETMODES_JOURNALS_MB", 2048) * 1e6)
 
 #: The NATS server over which web processes and the lab exchange messages (``lab.remote.nats_connection``).
 NATS_URL = configuration.value("NATS_URL") or _JOINED.get("nats", "")
@@ -186,6 +193,11 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
+_LOG_LEVEL = configuration.value("NETMODES_LOG_LEVEL", "WARNING")
+if _LOG_LEVEL not in logging.getLevelNamesMapping():
+    raise configuration.ConfigurationError(
+        f"NETMODES_LOG_LEVEL is {_LOG_LEVEL[:40]}: use DEBUG, INFO, WARNING or ERROR."
+    )
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -204,5 +216,5 @@ LOGGING = {
         # Logs every second that the database is unavailable; the code that needs it logs it once.
         "psycopg.pool": {"level": "ERROR"},
     },
-    "root": {"handlers": ["stderr"], "level": configuration.value("NETMODES_LOG_LEVEL", "WARNING")},
+    "root": {"handlers": ["stderr"], "level": _LOG_LEVEL},
 }
