@@ -22,7 +22,8 @@ from dashboard.core.reports.model import FrozenExperiment, FrozenRun, Origin, Re
 from dashboard.core.reports.parse import InvalidReportError, parse_report
 
 MAX_ENTRIES = 100_000
-MAX_COLUMNS = 40
+#: An experiment has at most 50 arms, and a column for each machine and for what is observed beside it.
+MAX_COLUMNS = 100
 MAX_CELLS = 200_000
 MAX_RUNS = 100
 MAX_BLOCKS = 20_000

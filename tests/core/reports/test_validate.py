@@ -18,6 +18,7 @@ import pytest
 
 from dashboard.core.experiments.journal import Attempt, Cause, Entry, Facts, Source, Trial
 from dashboard.core.experiments.messages import Column
+from dashboard.core.experiments.validation import MAX_ARMS
 from dashboard.core.measurements.measurement import Block
 from dashboard.core.namespaces.delta import Changes
 from dashboard.core.namespaces.state import Family, NamespaceState, Route
@@ -125,7 +126,7 @@ def test_a_valid_report_is_accepted() -> None:
         (tried(Attempt("loopback", "", "machine", "host", "", "", 200, time_us=10**400)), "time of a request"),
         (tried(Attempt("loopback", "", "machine", "host", "", "", 200, time_us=-1)), "time of a request"),
         (tried(Attempt("loopback", "", "machine", "host", "", "", 200, time_us=MAX_TIME_US + 1)), "time of a request"),
-        (experiment(first(1, columns=41)), "41 columns"),
+        (experiment(first(1, columns=101)), "101 columns"),
         (experiment(first(20_000, columns=5)), "cells in the comparison"),
         (replace(CONTENT, measurements=(replace(RUN, series=RUN.series * 2),)), "the same key"),
         (replace(CONTENT, measurements=(replace(RUN, series=RUN.series[:1]),)), "has no series"),
@@ -317,6 +318,10 @@ def test_the_work_of_a_replay_is_counted_entry_by_entry(monkeypatch: pytest.Monk
     assert limits_of(experiment(start, silent), "MAX_STEPS", monkeypatch) == 1 + 5
     changed = Entry(2, AT, CAUSE, Facts(changes={"column0": Changes(routes_added=(ROUTE,)), "gone": Changes()}))
     assert limits_of(experiment(start, changed), "MAX_STEPS", monkeypatch) == 1 + 5 + 5
+
+
+def test_an_experiment_with_as_many_arms_as_can_be_launched_is_accepted() -> None:
+    validate_content(experiment(first(30, columns=MAX_ARMS + 5)))
 
 
 def test_columns_and_cells_up_to_the_limits_are_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
