@@ -64,8 +64,15 @@ def _address(request: HttpRequest) -> str:
 
 
 def enter(request: HttpRequest, user: User, way: str) -> None:
-    """Signs a user in, with an entry in the audit trail. ``way``: link, password or the name of an OpenID provider."""
-    login(request, user, backend=BACKEND)
+    """Signs a user in, with an entry in the audit trail. ``way``: link, password or the name of an OpenID provider.
+
+    A user who is already signed in gets the whole lifetime of the session again, and keeps the CSRF token: ``login``
+    would replace it, and the forms of all open pages contain it.
+    """
+    if request.user.pk == user.pk:
+        request.session.modified = True
+    else:
+        login(request, user, backend=BACKEND)
     audit.record(SIGN_IN, way, audit.DONE, user=user.pk, account=user.get_username(), address=_address(request))
 
 

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.server import Server
-from tests.browser.visitor import Visit, Visitor
+from tests.browser.visitor import Show, Visit, Visitor
 
 pytestmark = [pytest.mark.browser, pytest.mark.engine]
 
@@ -48,6 +48,25 @@ def test_after_signing_out_pages_require_a_new_link(visit: Visit, server: Server
     visitor.expect(r"Failed to load resource: .* 401 ")
     page.goto(server.url)
     expect(page.get_by_role("heading", level=1)).to_have_text("Sign-in link required")
+
+
+@pytest.mark.usefixtures("forgotten")
+def test_an_open_page_works_again_after_signing_out_and_in_elsewhere(visit: Visit, show: Show, server: Server) -> None:
+    visitor = visit(signed_in=False)
+    visitor.expect(r"Failed to load resource: .* 401 ")
+    other = visitor.open(server.another_link())
+    shown = show(server.launch(modes=["bridge"]), who=visitor)
+    shown.open_panel("try")
+    request, state = shown.page.get_by_role("button", name="Request over every path"), shown.page.locator("#try")
+    other.get_by_role("button", name="Sign out").click()
+    expect(other.get_by_role("heading", level=1)).to_have_text("You are signed out")
+    request.click()
+    expect(state).to_contain_text("Failed: signed out: sign in again")
+    other.goto(server.another_link())
+    request.click()
+    expect(state).to_contain_text("paths tried")
+    shown.press("Stop")
+    shown.wait_for("stopped")
 
 
 def test_an_unknown_address_links_to_the_start_page(visitor: Visitor, server: Server) -> None:

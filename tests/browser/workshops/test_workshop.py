@@ -243,6 +243,18 @@ def test_a_locked_step_names_the_step_before_it_and_a_hint_can_be_opened(
     expect(step.page.get_by_text("If no registry answers, docker pull fails.")).to_be_visible()
 
 
+def test_a_step_shows_why_its_automatic_checks_fail(visit: Visit, server: Server, shell: Shell) -> None:
+    visitor = visit(signed_in=False)
+    visitor.expect(r"Failed to load resource: .* 401 ")
+    other = visitor.open(server.another_link())
+    step = start(visitor, server)
+    problem = step.page.locator("[data-region=problem]")
+    other.get_by_role("button", name="Sign out").click()
+    expect(problem).to_have_text("signed out: sign in again")
+    other.goto(server.another_link())
+    expect(problem).to_be_empty()
+
+
 def test_on_a_phone_the_explanation_is_in_view_when_a_step_completes_by_itself(
     visitor: Visitor, server: Server, shell: Shell
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import parse_qs, urlsplit
 
@@ -61,6 +62,14 @@ def test_a_signed_in_user_with_a_used_link_stays_signed_in(browser: Client) -> N
     browser.get(address)
     assert browser.get(address).status_code == 302
     assert browser.get("/").status_code == 200
+
+
+def test_a_link_keeps_the_forms_of_a_signed_in_user_s_open_pages_valid(browser: Client) -> None:
+    browser.get(link())
+    token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', browser.get("/").content.decode())
+    assert token is not None
+    browser.get(link())
+    assert browser.post("/sign-out/", {"csrfmiddlewaretoken": token[1]}).status_code == 200
 
 
 def test_a_link_expires(browser: Client, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 // Requests of pages. Commands are POSTs of a form, with its CSRF token.
 
 import { noteAnswer, serverAnswers } from "./contact.js";
+import { renewToken } from "./csrf.js";
 
 export class Refused extends Error {}
 
@@ -16,6 +17,13 @@ export async function send(address, options) {
   }
 }
 
+/** A failed request whose response gives no reason: what the user can do about the status, or the status. */
+export function describeStatus({ status, statusText }) {
+  const { signedOut, otherVersion } = JSON.parse(document.getElementById("words").textContent);
+  if (status === 401) return signedOut;
+  return status === 403 ? otherVersion : `${status} ${statusText}`.trim();
+}
+
 /** The reason in the response to a failed request. */
 export async function errorText(response) {
   const type = response.headers.get("content-type") ?? "";
@@ -27,10 +35,11 @@ export async function errorText(response) {
     const text = (await response.text()).trim();
     if (text) return text.slice(0, 500);
   }
-  return `${response.status} ${response.statusText}`.trim();
+  return describeStatus(response);
 }
 
 function bodyOf(form, extra, submitter) {
+  renewToken(form);
   const body = new FormData(form, submitter);
   for (const [name, value] of Object.entries(extra)) body.set(name, value);
   return body;

@@ -1,6 +1,7 @@
 // Uploads and downloads with progress, which an AbortSignal cancels: the server then ends its work.
 
-import { Refused, errorText, send } from "./http.js";
+import { renewToken } from "./csrf.js";
+import { Refused, describeStatus, errorText, send } from "./http.js";
 
 /** Sends a form and resolves to its JSON. `onSent` gets the bytes sent and their number. */
 export function upload(form, signal, onSent) {
@@ -14,11 +15,12 @@ export function upload(form, signal, onSent) {
     });
     request.addEventListener("load", () => {
       if (request.status < 300 && request.response) resolve(request.response);
-      else reject(new Refused(request.response?.detail ?? `${request.status} ${request.statusText}`.trim()));
+      else reject(new Refused(request.response?.detail ?? describeStatus(request)));
     });
     request.addEventListener("error", () => reject(new TypeError("network error")));
     request.addEventListener("abort", () => reject(signal.reason));
     signal.addEventListener("abort", () => request.abort());
+    renewToken(form);
     request.send(new FormData(form));
   });
 }

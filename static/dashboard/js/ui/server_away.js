@@ -2,6 +2,7 @@
 // browser's error page would replace the page.
 
 import { isFresh, noteLoss, serverAnswers } from "../io/contact.js";
+import { renewToken } from "../io/csrf.js";
 import { setHidden } from "./dom.js";
 
 const AGAIN_MS = 2000;
@@ -44,5 +45,6 @@ export function createFormGuard() {
     form.requestSubmit(submitter);
     checked.delete(form); // the browser may have refused an invalid field
   });
+  addEventListener("submit", (event) => renewToken(event.target), { capture: true });
   addEventListener("offline", noteLoss);
 }

@@ -84,7 +84,10 @@ export function createWorkshopStep(main) {
       unchanged = changed ? 0 : unchanged + 1;
       if (step.dataset.stage === "done") reveal(region(step, "reveal")); // on a phone it is below the fold
     } catch (error) {
-      if (error.name !== "AbortError") unchanged += 5;
+      if (error.name === "AbortError") return;
+      unchanged += 5;
+      // A failure that repeats is not announced again.
+      if (region(step, "problem").textContent !== error.message) showProblem(error.message);
     }
   }
 
