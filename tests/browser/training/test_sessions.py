@@ -337,6 +337,21 @@ def the_session_follows(console: Console, people: dict[str, ParticipantPage]) ->
     expect(shown.locator(".verdict")).to_contain_text("Read from the kernel:")
 
 
+def test_a_participant_who_waits_at_the_gate_gets_the_next_step(visitor: Visitor, visit: Visit, server: Server) -> None:
+    console = new_session(visitor, server, "Gated", hosts="person")
+    console.pace_gated("prepare")
+    ada = join(visit, console.link, "Ada")
+    ada.start_host()
+    step = ada.at("prepare")
+    ada.live()
+    step.check()
+    step.wait_until_done()
+    expect(step.page.get_by_text("The next step opens when your instructor continues.")).to_be_visible()
+    console.pace_gated("launch")
+    step.go_on()
+    assert step.slug == "launch"
+
+
 @pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["short", "whole"])
 def test_a_session_without_hosts_follows_the_instructor(
     visitor: Visitor, visit: Visit, server: Server, *, whole: bool

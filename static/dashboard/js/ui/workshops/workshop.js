@@ -91,16 +91,19 @@ export function createWorkshopStep(main) {
     }
   }
 
+  /** Fetches the step and replaces what has changed. */
+  async function refresh() {
+    const fresh = await getPart(location.pathname);
+    await released();
+    update(fresh);
+  }
+
   /** Replaces what has changed until the measurement of this step has ended. */
   async function followMeasurement() {
     clearTimeout(measuring);
     if (!step.querySelector("[data-measuring]")) return;
     try {
-      if (!document.hidden && pending === 0) {
-        const fresh = await getPart(location.pathname);
-        await released();
-        update(fresh);
-      }
+      if (!document.hidden && pending === 0) await refresh();
     } catch {
       // The next request shows whether the server is back.
     }
@@ -177,7 +180,9 @@ export function createWorkshopStep(main) {
   // Sent in a training session when something has changed for all participants.
   main.addEventListener("look-again", () => {
     unchanged = 0;
-    scheduleCheck(0);
+    if (step.dataset.stage === "run") scheduleCheck(0);
+    // In the order of forms, so that an older state never replaces a newer one.
+    else queue = queue.then(refresh).catch(() => {});
   });
 
   const hintForm = step.querySelector('[data-act="hint"]');
