@@ -49,8 +49,7 @@ class FeedConsumer(AsyncConsumer):
         """Accepts the connection and joins the feed. If the user may not follow the feed, closes the connection with
         ``GONE``.
 
-        The connection is accepted even then, because a page cannot read why a handshake was refused, and would retry
-        forever.
+        The connection is accepted even then, because a page cannot read why a handshake was refused.
         """
         allowed, self.participant = await to_db_thread(self._authorise)
         await self.send({"type": "websocket.accept"})

@@ -36,6 +36,7 @@ PORTS = range(11_000, 30_000)
 EXPECTED = re.compile(
     r"Stopped \d+ running experiments?\.|Netmodes has stopped\."
     r"|.* WARNING django\.request: (Bad Request|Unauthorized|Forbidden|Not Found|Conflict): /\S*"
+    r"|.* WARNING django\.request: Method Not Allowed \(HEAD\): /\S*"  # a page asks whether it still has access
 )
 
 

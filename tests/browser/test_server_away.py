@@ -18,7 +18,7 @@ AWAY = "The server does not answer; nothing was sent. Try again when it is back.
 def tolerant(visitor: Visitor, server: Server) -> Iterator[Visitor]:
     """A visitor whose requests may fail. The server, which other tests share, runs again afterwards."""
     visitor.expect(r"WebSocket connection to .* failed")
-    visitor.expect(r"ERR_CONNECTION_(REFUSED|RESET)|ERR_EMPTY_RESPONSE")
+    visitor.expect(r"ERR_CONNECTION_(REFUSED|RESET)|ERR_EMPTY_RESPONSE| 405 ")
     yield visitor
     if not server.is_running():
         server.start()

@@ -81,8 +81,8 @@ test("the delay of retries doubles up to a maximum, with jitter", () => {
 });
 
 test("some close codes are final", () => {
-  assert.equal(finalReason(4401), "signedOut");
-  assert.equal(finalReason(4404), "gone");
+  const reasons = { 4400: "refused", 4401: "signedOut", 4403: "signedOut", 4404: "gone", 4409: "many", 4429: "refused" };
+  for (const [code, reason] of Object.entries(reasons)) assert.equal(finalReason(Number(code)), reason);
   for (const code of [1000, 1001, 1006, 1011, 1012, 1013, 4000]) assert.equal(finalReason(code), null);
 });
 

@@ -17,12 +17,16 @@ from dashboard.web.http.server.connection_limits import limited_protocol, raise_
 from dashboard.web.http.server.shared_frames import SharedFrameProtocol
 from dashboard.web.service import service
 
+#: Uvicorn logs this as an error for each websocket that is refused with a response, or whose browser leaves before it.
+NO_HANDSHAKE = "ASGI callable returned without completing handshake."
 STOPPING = f"Stopping containers. Ctrl-C after {interrupts.GRACE_S:.0f} seconds leaves them running."
 
 
 def is_printed(record: logging.LogRecord) -> bool:
-    """A logging filter for messages of uvicorn. When the server stops, suppresses the tracebacks of requests that
-    uvicorn cancels, and rewords the message that states the number of these requests."""
+    """A logging filter for messages of uvicorn. Suppresses ``NO_HANDSHAKE``. When the server stops, also suppresses the
+    tracebacks of requests that uvicorn cancels, and rewords the message that states the number of these requests."""
+    if record.msg == NO_HANDSHAKE:
+        return False
     if record.exc_info is not None and isinstance(record.exc_info[1], asyncio.CancelledError):
         return False
     if str(record.msg).startswith("Cancel %s running task"):

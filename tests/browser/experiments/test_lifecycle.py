@@ -178,7 +178,7 @@ def test_a_container_removed_outside_netmodes_is_shown_as_such(
 def test_a_killed_server_is_shown_and_the_page_recovers(
     server: Server, show: Show, visitor: Visitor, engine_host: PrivateEngine
 ) -> None:
-    visitor.expect(r"WebSocket connection to .* failed")
+    visitor.expect(r"WebSocket connection to .* failed|ERR_CONNECTION_REFUSED| 405 ")
     identity = server.launch(modes=["none", "bridge"])
     shown = show(identity)
     badge = shown.page.locator("[data-connection]")

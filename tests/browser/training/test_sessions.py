@@ -352,6 +352,33 @@ def test_a_participant_who_waits_at_the_gate_gets_the_next_step(visitor: Visitor
     assert step.slug == "launch"
 
 
+def test_a_page_that_was_offline_when_its_participant_was_removed_shows_it(
+    visitor: Visitor, visit: Visit, server: Server
+) -> None:
+    console = new_session(visitor, server, "Asleep")
+    ada = join(visit, console.link, "Ada")
+    ada.live()
+    ada.who.expect("401|403|WebSocket")
+    sockets: list[WebSocketRoute] = []
+
+    def connect(route: WebSocketRoute) -> None:
+        sockets.append(route)
+        if len(sockets) != 2:
+            route.connect_to_server()
+
+    ada.page.route_web_socket("**/ws/**", connect)
+    ada.page.reload()
+    ada.live()
+    sockets[0].close(code=1011)
+    expect(ada.page.locator("[data-slot=connection]")).to_have_attribute("data-connection", "connecting")
+    console.page.locator(".participants").get_by_role("link", name="Ada", exact=True).click()
+    console.page.get_by_text("Remove from the session").click()
+    with console.page.expect_navigation():
+        console.page.get_by_role("button", name="Remove now").click()
+    sockets[1].close(code=1011)
+    expect(ada.page.get_by_text("You have not joined on this device.")).to_be_visible()
+
+
 @pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["short", "whole"])
 def test_a_session_without_hosts_follows_the_instructor(
     visitor: Visitor, visit: Visit, server: Server, *, whole: bool

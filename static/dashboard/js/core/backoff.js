@@ -9,11 +9,11 @@ export function retryDelay(attempt, random) {
   return Math.round(full / 2 + (full / 2) * random);
 }
 
+const FINAL = { 4400: "refused", 4401: "signedOut", 4403: "signedOut", 4404: "gone", 4409: "many", 4429: "refused" };
+
 /** The reason if a close code means that reconnecting is useless, else null. */
 export function finalReason(code) {
-  if (code === 4401 || code === 4403) return "signedOut";
-  if (code === 4404) return "gone";
-  return null;
+  return FINAL[code] ?? null;
 }
 
 // A dead connection is recognised by missing pings; before the first ping there is no conclusion.

@@ -155,9 +155,10 @@ export function createTerminal(main) {
         state("lost", words.session.lost);
       },
       ended(why) {
+        const gone = why === "gone" || why === "signedOut";
         state("lost", says.closed);
-        setHidden(againButton, why === "gone");
-        if (!ended) fail(why === "many" ? says.many : why === "gone" ? says.gone : says.refused);
+        setHidden(againButton, gone);
+        if (!ended) fail(why === "many" ? says.many : gone ? says.gone : says.refused);
       },
     });
     const outbox = createOutbox((bytes) => socket.send(bytes));
