@@ -63,3 +63,12 @@ def test_the_launch_form_keeps_what_was_typed(tolerant: Visitor, server: Server)
     page.get_by_role("button", name="Launch", exact=True).click()
     page.wait_for_url("**/experiments/*/")
     server.forget_everything()
+
+
+def test_a_form_is_held_back_although_the_server_is_silent_instead_of_away(visitor: Visitor, server: Server) -> None:
+    page = visitor.open(server.url)
+    wait_for_script(page)
+    page.route("**/healthz", lambda _route: None)  # no answer
+    page.evaluate("dispatchEvent(new Event('offline'))")
+    page.get_by_role("button", name="Launch", exact=True).click()
+    expect(page.locator("#server-away")).to_be_visible()

@@ -77,6 +77,24 @@ def test_every_error_links_to_its_field_also_in_an_arm(visitor: Visitor, server:
         expect(page.locator(f"#{target}_error")).to_have_text(link.inner_text())
 
 
+def test_a_double_click_sends_the_launch_form_once(visitor: Visitor, server: Server) -> None:
+    page = visitor.open(server.url)
+    wait_for_script(page)
+    sent = page.get_by_role("button", name="Launch", exact=True).evaluate(
+        """button => new Promise((resolve) => {
+            let sent = 0;
+            addEventListener("submit", (event) => {
+                if (event.defaultPrevented) return;
+                event.preventDefault(); // the page stays, as while the server works on the launch
+                sent += 1;
+                if (sent === 1) setTimeout(() => { button.click(); resolve(sent); });
+            });
+            button.click();
+        })"""
+    )
+    assert sent == 1
+
+
 def test_the_holders_of_ports_have_the_focus_and_after_a_stop_the_form_continues(
     visitor: Visitor, server: Server
 ) -> None:

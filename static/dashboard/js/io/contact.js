@@ -1,6 +1,7 @@
 // Whether the server answers. A page that has just heard from it sends a form at once; otherwise it asks first.
 
 const FRESH_MS = 3000;
+const SILENT_MS = 5000;
 
 let heardAt = performance.now();
 let lost = false;
@@ -19,10 +20,10 @@ export function isFresh() {
   return !lost && performance.now() - heardAt < FRESH_MS;
 }
 
-/** Asks the server. A proxy in front of it answers with an error while it is away. */
+/** Asks the server, at most `SILENT_MS`. A proxy in front of it answers with an error while it is away. */
 export async function serverAnswers() {
   try {
-    const { ok } = await fetch("/healthz", { method: "HEAD", cache: "no-store" });
+    const { ok } = await fetch("/healthz", { method: "HEAD", cache: "no-store", signal: AbortSignal.timeout(SILENT_MS) });
     (ok ? noteAnswer : noteLoss)();
     return ok;
   } catch {

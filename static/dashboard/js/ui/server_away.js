@@ -1,17 +1,23 @@
 // Forms while the server does not answer: nothing is sent, what was typed stays, and the page says why. Without this the
-// browser's error page would replace the page.
+// browser's error page would replace the page. A command that was just sent is not sent again, as by a double click.
 
 import { isFresh, noteLoss, serverAnswers } from "../io/contact.js";
 import { renewToken } from "../io/csrf.js";
 import { setHidden } from "./dom.js";
 
 const AGAIN_MS = 2000;
+const SENT_MS = 3000;
 
 export function createFormGuard() {
   const notice = document.getElementById("server-away");
   const checking = new WeakSet();
   const checked = new WeakSet();
+  let sent = new WeakMap(); // form -> when the browser sent it
   let timer = null;
+
+  function wasSent(form) {
+    return form.getAttribute("method") === "post" && performance.now() - sent.get(form) < SENT_MS;
+  }
 
   async function hideWhenBack() {
     timer = null;
@@ -29,10 +35,14 @@ export function createFormGuard() {
   // In the bubbling phase of the document: forms that scripts send have prevented the event before.
   document.addEventListener("submit", async (event) => {
     const form = event.target;
-    if (event.defaultPrevented || checked.delete(form) || form.getAttribute("method") === "dialog") return;
-    if (isFresh() && !checking.has(form)) return;
+    if (event.defaultPrevented || form.getAttribute("method") === "dialog") return;
+    const repeated = checking.has(form) || wasSent(form);
+    if (!repeated && (checked.has(form) || isFresh())) {
+      sent.set(form, performance.now());
+      return;
+    }
     event.preventDefault();
-    if (checking.has(form)) return;
+    if (repeated) return;
     checking.add(form);
     const { submitter } = event;
     const answers = await serverAnswers();
@@ -46,5 +56,9 @@ export function createFormGuard() {
     checked.delete(form); // the browser may have refused an invalid field
   });
   addEventListener("submit", (event) => renewToken(event.target), { capture: true });
+  // Back in the history: the page shows the form again.
+  addEventListener("pageshow", ({ persisted }) => {
+    if (persisted) sent = new WeakMap();
+  });
   addEventListener("offline", noteLoss);
 }
