@@ -36,6 +36,25 @@ def test_a_claim_is_run_and_shows_its_evidence(server: Server, visitor: Visitor)
     assert violations(page) == []
 
 
+def test_a_page_that_cannot_be_fetched_shows_since_when_it_is_out_of_date(server: Server, visitor: Visitor) -> None:
+    visitor.expect("ERR_FAILED")
+    visitor.context.add_init_script(
+        """document.addEventListener("readystatechange", () => {
+            document.getElementById("main").dataset.live = "yes"; // as during a run, until the page is fetched
+        }, { once: true });"""
+    )
+    fetched = "**/claims/"
+    visitor.context.route(
+        fetched, lambda route: route.abort() if route.request.resource_type == "fetch" else route.continue_()
+    )
+    page = visitor.open(f"{server.url}/claims/")
+    stale = page.locator(".stale")
+    expect(stale).to_have_text(re.compile(r"Not live since \d\d:\d\d:\d\d: this page may be out of date\."))
+    visitor.context.unroute(fetched)
+    expect(page.locator("#main")).to_have_attribute("data-live", "no")
+    expect(stale).to_be_hidden()
+
+
 def test_a_search_that_is_typed_before_the_script_runs_is_not_lost(server: Server, visitor: Visitor) -> None:
     page = visitor.open(f"{server.url}/")
     held: list[Route] = []

@@ -1,8 +1,10 @@
-// Follows a run of claims, the machines, or the LANs: fetches the page again and replaces the parts with a new stamp. Opened details stay open.
+// Follows a run of claims, the machines, or the LANs: fetches the page again and replaces the parts with a new stamp. Opened
+// details stay open. While the page cannot be fetched, a notice shows since when.
 
+import { fill, formatClock } from "../../core/format.js";
 import { getPage } from "../../io/http.js";
 import { createLocalTimes } from "../site_header.js";
-import { announce, released } from "../dom.js";
+import { announce, released, showText, words } from "../dom.js";
 
 const POLL_MS = 900;
 const RETRY_MS = 3000;
@@ -28,16 +30,25 @@ function update(main, page) {
 
 export function createClaims(main) {
   if (main.dataset.live !== "yes") return;
+  const stale = document.createElement("p");
+  stale.className = "notice stale";
+  stale.setAttribute("role", "status");
+  stale.hidden = true;
+  main.prepend(stale);
   const poll = async () => {
     let page;
     try {
       page = await getPage(main.dataset.liveUrl ?? location.href);
     } catch {
+      const time = formatClock(new Date());
+      await released();
+      if (stale.hidden) showText(stale, fill(words.stale, { time }));
       setTimeout(poll, RETRY_MS);
       return;
     }
     const current = page.getElementById("main");
     await released();
+    showText(stale, "");
     update(main, current);
     createLocalTimes();
     if (current.dataset.live === "yes") {
