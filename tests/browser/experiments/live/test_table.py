@@ -190,6 +190,21 @@ def test_a_table_of_twelve_columns_has_the_whole_width(running: str, show: Show,
     assert _below_the_footer(page.page) <= 1
 
 
+def test_a_table_of_twenty_columns_scrolls_instead_of_squeezing_them(running: str, show: Show, visit: Visit) -> None:
+    page = show(running, who=visit(viewport={"width": 1920, "height": 900}))
+    narrowest, hidden = page.page.locator("#comparison .scroll").evaluate(
+        """one => {
+            const heads = one.querySelector(".heads");
+            while (heads.children.length < 21) heads.append(heads.lastElementChild.cloneNode(true));
+            one.querySelector(".facts-table").classList.replace("columns-4", "columns-20");
+            const widths = [...heads.children].map(head => head.getBoundingClientRect().width);
+            return [Math.min(...widths), one.scrollWidth - one.clientWidth];
+        }"""
+    )
+    assert narrowest >= 150
+    assert hidden > 0
+
+
 def test_on_a_phone_every_column_is_named_in_every_row(running: str, show: Show, visit: Visit) -> None:
     page = show(running, who=visit(viewport={"width": 320, "height": 700}, has_touch=True, is_mobile=True))
     names = (
