@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.axe import ALL_VIEWS, violations, violations_of_another_state
 from tests.browser.server import Server
 from tests.browser.visitor import Show, Visit, Visitor
+from tests.support.polling import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.engine]
 
@@ -52,6 +53,22 @@ def test_a_running_experiment_with_everything_open_has_no_violations(running: st
     expect(shown.page.locator(".exit:visible, .error-box:visible")).to_have_count(2)
     unfold_answers(shown.page)
     assert violations(shown.page, ALL_VIEWS) == []
+
+
+def test_the_same_sentence_is_announced_again(running: str, visitor: Visitor, show: Show, server: Server) -> None:
+    visitor.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=server.url)
+    page = show(running).page
+    page.evaluate(
+        """() => {
+            const place = document.getElementById("announcements");
+            window.announced = [];
+            new MutationObserver(() => window.announced.push(place.textContent)).observe(place, {childList: true});
+        }"""
+    )
+    copy = page.locator("[data-details] [data-copy]:visible").first
+    for count in (1, 2, 3):
+        copy.click()
+        until(lambda count=count: [text.strip() for text in page.evaluate("announced")].count("Copied") == count)  # type: ignore[misc]
 
 
 @pytest.mark.slow

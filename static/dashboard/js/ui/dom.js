@@ -59,9 +59,10 @@ export async function released() {
   if (pressed) await new Promise((resolve) => waiting.push(resolve));
 }
 
-/** Announces a sentence to screen readers. */
+/** Announces a sentence to screen readers. They read only a text that changes: the same sentence again gets a space. */
 export function announce(sentence) {
-  setText(document.getElementById("announcements"), sentence);
+  const place = document.getElementById("announcements");
+  place.textContent = sentence && place.textContent === sentence ? `${sentence}\u00a0` : sentence;
 }
 
 /** Keeps “What is this?” answers open when their region is replaced. */
