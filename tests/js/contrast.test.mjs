@@ -30,6 +30,10 @@ for (const theme of ["light", "dark"]) {
   });
 }
 
+test("placeholders are opaque, also in Firefox", () => {
+  assert.match(css, /::placeholder \{ color: var\(--soft\); opacity: 1; \}/);
+});
+
 test("no style has other colors than these, except shadows and what is printed", () => {
   const folder = new URL("../../static/dashboard/css/", import.meta.url);
   for (const name of readdirSync(folder)) {

@@ -45,6 +45,13 @@ def test_evidence_leads_to_the_row(running: str, show: Show) -> None:
     expect(row).to_be_in_viewport()
 
 
+def test_evidence_opens_in_another_tab_with_the_control_key(running: str, show: Show) -> None:
+    page = show(running).page
+    with page.context.expect_page() as opened:
+        page.locator("#answer [data-rule=discarded] a").click(modifiers=["Control"])
+    expect(opened.value).to_have_url(f"{page.url}#section-published")
+
+
 def test_an_arm_that_cannot_bind_its_port_is_trouble_with_its_cause(running: str, show: Show, server: Server) -> None:
     expect(show(running).page.locator("[data-slot=answer-trouble]")).to_be_hidden()
     page = show(server.launch(modes=["host", "bridge"])).page

@@ -33,9 +33,15 @@ export function formatClock(date) {
   return [date.getHours(), date.getMinutes(), date.getSeconds()].map((n) => String(n).padStart(2, "0")).join(":");
 }
 
+const formats = new Map(); // by timeStyle, because creating one takes much longer than formatting
+
 /** Date and time in the language of the page; `timeStyle` is "short" (without seconds) or "medium". */
 export function formatMoment(date, timeStyle = "medium") {
-  return date.toLocaleString(globalThis.document?.documentElement.lang || undefined, { dateStyle: "medium", timeStyle });
+  if (!formats.has(timeStyle)) {
+    const language = globalThis.document?.documentElement.lang || undefined;
+    formats.set(timeStyle, new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle }));
+  }
+  return formats.get(timeStyle).format(date);
 }
 
 /** Replaces `{name}` in a translated sentence. */

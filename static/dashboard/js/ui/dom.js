@@ -7,6 +7,11 @@ export function slot(root, name) {
   return root.querySelector(`[data-slot="${name}"]`);
 }
 
+/** Whether a click follows a link in this tab, without a key or another button that opens it elsewhere. */
+export function isPlainClick(event) {
+  return event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey;
+}
+
 /** Sets the text only if it differs, so that selections and screen readers are not disturbed. */
 export function setText(element, text) {
   if (element && element.textContent !== text) element.textContent = text;

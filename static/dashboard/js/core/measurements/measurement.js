@@ -34,9 +34,6 @@ export function createBlocks(columns = null) {
       if (!series.has(block.series)) series.set(block.series, new Map());
       series.get(block.series).set(block.round, block);
     },
-    has(key) {
-      return series.has(key);
-    },
     /** {x, series: Map(key -> {p50, p99})} with null where a round has no valid block. */
     columns() {
       const rounds = [...begun.keys()].sort((one, other) => one - other);

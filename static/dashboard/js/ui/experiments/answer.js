@@ -2,7 +2,7 @@
 
 import { hasSentences } from "../../core/experiments/answer_sentences.js";
 import { describePhase } from "../../core/experiments/phase_badge.js";
-import { cloneTemplate, setHidden, setText, showText, slot, words } from "../dom.js";
+import { cloneTemplate, isPlainClick, setHidden, setText, showText, slot, words } from "../dom.js";
 import { createHighlight } from "../comparison/highlight.js";
 
 /** One sentence about arms that do not run, with links to the experiment that holds the port. */
@@ -38,7 +38,7 @@ export function createAnswer(main, showRow) {
 
   list.addEventListener("click", (event) => {
     const link = event.target.closest("a[href]");
-    if (link !== null && showRow(link.closest("li").dataset.row)) event.preventDefault();
+    if (link !== null && isPlainClick(event) && showRow(link.closest("li").dataset.row)) event.preventDefault();
   });
 
   /** Two rules may prove their sentences with one row. */

@@ -2,7 +2,7 @@
 
 import { fill, formatClock, visibleText } from "../../core/format.js";
 import { postForText } from "../../io/http.js";
-import { cloneTemplate, setHidden, setText, slot, words } from "../dom.js";
+import { cloneTemplate, isPlainClick, setHidden, setText, slot, words } from "../dom.js";
 
 const MAX_OUTPUT = 200_000;
 
@@ -111,6 +111,7 @@ export function createInspect(main, table) {
   cancel.addEventListener("click", () => running?.abort());
   command.addEventListener("change", fit);
   slot(main, "beside-link").addEventListener("click", (event) => {
+    if (!isPlainClick(event)) return;
     event.preventDefault();
     table.reveal(event.currentTarget.dataset.section);
   });

@@ -1,10 +1,9 @@
 // The timeline, newest last. The page has the last 200 entries; a button shows older ones.
 
-import { fill, formatOffset, visibleText } from "../../core/format.js";
+import { fill, formatMoment, formatOffset, visibleText } from "../../core/format.js";
 import { cloneTemplate, setHidden, setText, modeIcon, slot, words } from "../dom.js";
 
 const SHOWN = 200;
-const MOMENT = new Intl.DateTimeFormat(undefined, { dateStyle: "short", timeStyle: "medium" });
 
 /** Fills one entry; `li` may have shown another one before. */
 export function fillMoment(li, item, modes) {
@@ -12,7 +11,7 @@ export function fillMoment(li, item, modes) {
   setText(slot(li, "offset"), formatOffset(item.offset_s));
   const moment = slot(li, "moment");
   if (moment.localName === "a") moment.setAttribute("href", `?at=${item.seq}`);
-  moment.title = MOMENT.format(item.at * 1000);
+  moment.title = formatMoment(new Date(item.at * 1000));
   setText(slot(li, "text"), visibleText(item.text));
   setText(slot(li, "cause"), item.cause);
   const marks = item.columns.filter((key) => modes.has(key)).map((key) => {

@@ -1,5 +1,7 @@
 // The views of an experiment: the hash names the one that is shown (#table), and styles hide what belongs to others.
 
+import { isPlainClick } from "../dom.js";
+
 /** `onChange(view)` is called when another view is shown. */
 export function createViews(main, onChange) {
   const root = document.documentElement;
@@ -40,7 +42,7 @@ export function createViews(main, onChange) {
 
   main.addEventListener("click", (event) => {
     const link = event.target.closest("a[data-view], a[data-show-view]");
-    if (link === null || event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
+    if (link === null || !isPlainClick(event)) return;
     event.preventDefault();
     show(link.dataset.view ?? link.dataset.showView);
     scrollTo({ top: 0 });

@@ -1,7 +1,7 @@
 // The list of paths, and which of them the diagram shows. Without a model the links load a page that shows it.
 
 import { fill } from "../../core/format.js";
-import { announce, cloneTemplate, setHidden, setText, showText, slot, words } from "../dom.js";
+import { announce, cloneTemplate, isPlainClick, setHidden, setText, showText, slot, words } from "../dom.js";
 
 function pathUrl(key) {
   const url = new URL(location.href);
@@ -50,7 +50,7 @@ export function createPathList(main, onChange) {
 
   list.addEventListener("click", (event) => {
     const link = event.target.closest("a[href]");
-    if (paths === null || link === null || event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
+    if (paths === null || link === null || !isPlainClick(event)) return;
     event.preventDefault();
     const wanted = link.closest("li").dataset.path;
     key = wanted === key ? "" : wanted;

@@ -1,7 +1,7 @@
 // The timeline during a replay: the lines around the current one, which is marked.
 
 import { fillMoment } from "../experiments/timeline.js";
-import { cloneTemplate, setHidden, slot } from "../dom.js";
+import { cloneTemplate, isPlainClick, setHidden, slot } from "../dom.js";
 
 // Few enough that the current line is visible without scrolling, which would force a layout in each frame.
 const BEFORE = 5;
@@ -24,7 +24,7 @@ export function createReplayTimeline(root, chosen) {
 
   function choose(event) {
     const moment = event.target.closest("a[data-slot=moment]");
-    if (moment === null || event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
+    if (moment === null || !isPlainClick(event)) return;
     event.preventDefault();
     chosen(Number(moment.closest("li").dataset.seq));
     // The next frame moves the lines. The focus may have left them by then.

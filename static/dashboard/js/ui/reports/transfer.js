@@ -3,7 +3,7 @@
 import { fill, formatSize } from "../../core/format.js";
 import { Refused } from "../../io/http.js";
 import { download, upload } from "../../io/transfer.js";
-import { announce, setHidden, setText, slot } from "../dom.js";
+import { announce, isPlainClick, setHidden, setText, slot } from "../dom.js";
 
 const megabytes = (bytes) => (bytes / 1e6).toFixed(1);
 
@@ -63,7 +63,7 @@ function createExports(links, transfer) {
   const { preparing, receiving, receivingPart, received } = transfer.element.dataset;
   links.addEventListener("click", async (event) => {
     const link = event.target.closest("a[download]");
-    if (link === null || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    if (link === null || !isPlainClick(event)) return;
     event.preventDefault();
     const name = link.textContent.trim();
     transfer.show(fill(preparing, { name }), 0, 0);

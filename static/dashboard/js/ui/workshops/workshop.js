@@ -7,7 +7,8 @@ import { announce, keepDetailsOpen, released, setHidden, words } from "../dom.js
 const FIRST_CHECK_MS = 300;
 const FAST_CHECK_MS = 1000;
 const SLOW_CHECK_MS = 5000;
-/** Automatic checks without a change after which the page checks less often, and after which it stops. */
+/** Automatic checks without a change after which the page checks less often, and after which it stops until it is used or
+ *  visible again. */
 const SLOW_AFTER = 120;
 const STOP_AFTER = 600;
 const MEASURED_MS = 1000;
@@ -194,7 +195,9 @@ export function createWorkshopStep(main) {
   }, true);
 
   document.addEventListener("visibilitychange", () => {
-    if (!document.hidden) scheduleCheck(FIRST_CHECK_MS);
+    if (document.hidden) return;
+    unchanged = 0;
+    scheduleCheck(FIRST_CHECK_MS);
   });
   scheduleCheck(FIRST_CHECK_MS);
   followMeasurement();
