@@ -34,7 +34,14 @@ def fill(runs: int, blocks: int = BLOCKS, seed: int = 1) -> None:
         encode_times([max(1, round(source.gauss(20_000, 3_000))) for _ in range(REQUESTS_PER_BLOCK)])
         for _ in range(BLOCKS)
     ]
-    common = {"options": "{}", "probes": "tcp-rr", "seed": 1, "state": "finished", "headline": "A sentence."}
+    common = {
+        "options": "{}",
+        "probes": "tcp-rr",
+        "seed": 1,
+        "state": "finished",
+        "headline": "A sentence.",
+        "elapsed_s": 10.0,
+    }
     measured = {"duration_s": 0.1, "n": REQUESTS_PER_BLOCK, "center_us": 20.0}
     now = timezone.now()
     with transaction.atomic():

@@ -76,7 +76,7 @@ async def open_testbed(run: BenchmarkRun, published: Sequence[Publish] = ()) -> 
     spec = ExperimentSpec("bench", "nginx", RESPONDER_PORT, arms)
     async with launched(run.folder / "lab", spec, run.say) as (context, driver):
         await driver.settled()  # programs listen before the new nat rules are read
-        found = measured_paths(driver.view.columns, driver.view.states)
+        found = measured_paths(driver.view.columns, driver.view.states, responder=True)
         paths = {path.kind: path for path in found if path.family is Family.INET and not path.unavailable}
         if missing := [kind for kind in KINDS if kind not in paths]:
             reasons = "; ".join(path.unavailable for path in found if path.kind in missing and path.unavailable)

@@ -51,16 +51,16 @@ def _open_path(
 
 
 def _path_in_machine(
-    kind: PathKind, title: str, column: Column, machine: NamespaceState, address: str, link: str
+    kind: PathKind, title: str, column: Column, machine: NamespaceState, address: str, link: str, *, responder: bool
 ) -> Path:
-    """Returns the path from the machine to a container in its namespace, over the loopback interface ``link``. It is
-    unavailable if another program holds the container's port."""
-    if why := held_by_another(column, machine, address):
+    """Returns the path from the machine to a container in its namespace, over the loopback interface ``link``. Unless
+    the responder of Netmodes answers, it is unavailable if another program holds the container's port."""
+    if not responder and (why := held_by_another(column, machine, address)):
         return Path(kind, title, MACHINE, column.key, unavailable=why)
     return _open_path(kind, title, MACHINE, column, address, (link,))
 
 
-def _paths_in_machine(column: Column, machine: NamespaceState) -> Iterator[Path]:
+def _paths_in_machine(column: Column, machine: NamespaceState, *, responder: bool) -> Iterator[Path]:
     """Yields the paths to a container in the machine's namespace: over loopback and over primary addresses."""
     lo = next((link for link in machine.interfaces if link.kind == "loopback"), None)
     own = primary_addresses(machine)
@@ -69,11 +69,11 @@ def _paths_in_machine(column: Column, machine: NamespaceState) -> Iterator[Path]
             break
         if any(assigned.address == address for assigned in lo.addresses):
             title = f"{address} to {column.title}"
-            yield _path_in_machine(PathKind.LOOPBACK, title, column, machine, address, lo.name)
+            yield _path_in_machine(PathKind.LOOPBACK, title, column, machine, address, lo.name, responder=responder)
         outer = next((address for address in own if family_of(address) is family), None)
         if outer is not None:
-            title = f"The machine's address to {column.title}"
-            yield _path_in_machine(PathKind.MACHINE_ADDRESS, title, column, machine, outer, lo.name)
+            title, kind = f"The machine's address to {column.title}", PathKind.MACHINE_ADDRESS
+            yield _path_in_machine(kind, title, column, machine, outer, lo.name, responder=responder)
     if column.asked and not column.published:
         why = f"the Engine discarded -p: {column.title} uses the machine's own ports"
         yield Path(PathKind.PUBLISHED_DNAT, f"Published port of {column.title}", MACHINE, column.key, unavailable=why)
@@ -193,10 +193,16 @@ def _why_dropped(machine: NamespaceState | None, server: NamespaceState, link: I
 
 
 def find_paths(
-    columns: Sequence[Column], states: Mapping[str, NamespaceState], machines: Sequence[MachineClient] = ()
+    columns: Sequence[Column],
+    states: Mapping[str, NamespaceState],
+    machines: Sequence[MachineClient] = (),
+    *,
+    responder: bool = False,
 ) -> tuple[Path, ...]:
     """Returns every path to every running arm, and the paths from arms to the neighbour's server. Paths that do not
     exist are included with the reason. ``machines`` are other machines of the installation that send requests, too.
+    ``responder`` is true if the responder of Netmodes will answer instead of the containers' programs: in the machine's
+    namespace it listens on any free port, so it does not matter which program holds the container's port.
 
     Several paths may have the same ``key``; ``first_available`` chooses one of them.
     """
@@ -218,9 +224,9 @@ def find_paths(
     for column in running:
         state = states[column.key]
         if machine is not None and state.netns == machine.netns:
-            paths += _paths_in_machine(column, machine)
+            paths += _paths_in_machine(column, machine, responder=responder)
             for client in clients:
-                paths += paths_to_host_mode(column, machine, client)
+                paths += paths_to_host_mode(column, machine, client, responder=responder)
             paths += paths_outside_machine(column, columns, states)
             continue
         title = f"{loopback} inside {column.title}"
@@ -249,13 +255,18 @@ def find_paths(
 
 
 def measured_paths(
-    columns: Sequence[Column], states: Mapping[str, NamespaceState], machines: Sequence[MachineClient] = ()
+    columns: Sequence[Column],
+    states: Mapping[str, NamespaceState],
+    machines: Sequence[MachineClient] = (),
+    *,
+    responder: bool = False,
 ) -> tuple[Path, ...]:
     """Returns the paths that measurements and diagrams show, one for each ``key``. Paths through the machine's packet
-    filter (``FILTERED_KINDS``) are included only over IPv4, and only if they lead to a program or are unavailable."""
+    filter (``FILTERED_KINDS``) are included only over IPv4, and only if they lead to a program or are unavailable. For
+    ``machines`` and ``responder`` see ``find_paths``."""
     paths = (
         path
-        for path in find_paths(columns, states, machines)
+        for path in find_paths(columns, states, machines, responder=responder)
         if path.kind in MEASURED_KINDS
         and (
             path.kind not in FILTERED_KINDS

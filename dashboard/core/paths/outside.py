@@ -72,8 +72,11 @@ def leads_to_program(path: Path) -> bool:
     return len(path.hops) > _HOPS_TO_PORT.get(path.kind, -1)
 
 
-def paths_to_host_mode(column: Column, machine: NamespaceState, client: OutsideClient) -> Iterator[Path]:
-    """Yields the paths from a client outside to a container in the machine's namespace."""
+def paths_to_host_mode(
+    column: Column, machine: NamespaceState, client: OutsideClient, *, responder: bool
+) -> Iterator[Path]:
+    """Yields the paths from a client outside to a container in the machine's namespace. For ``responder`` see
+    ``finder.find_paths``."""
     port, kind = column.port or 80, client.kinds[0]
     title = f"{client.title} to {column.title}, at the machine's address"
     if why := why_unreachable(client, machine):
@@ -81,7 +84,7 @@ def paths_to_host_mode(column: Column, machine: NamespaceState, client: OutsideC
     for family in Family:
         match find_arrival(client, machine, family):
             case address, link:
-                if why := held_by_another(column, machine, address):
+                if not responder and (why := held_by_another(column, machine, address)):
                     yield Path(kind, title, client.key, column.key, unavailable=why)
                     continue
                 hops = (client.hop(link),)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from dashboard.core.measurements.conditions import Conditions
 from dashboard.core.measurements.measurement import Block, Environment, Probe, Stop, check_series, no_path_sentence
+from dashboard.core.measurements.responder_experiment import needs_responder_experiment
 from dashboard.core.measurements.schedule import Series, make_series, missing_paths
 from dashboard.core.paths.clients.machines import MachineClient
 from dashboard.core.paths.finder import measured_paths, resolver_paths
@@ -43,7 +44,8 @@ def plan_series(driver: ExperimentDriver, probes: Sequence[Probe], machines: Seq
     """Returns the plan for all paths that the experiment has now, including those from clients on other ``machines``,
     with each of the ``probes`` that suits the path."""
     view = driver.view
-    paths = measured_paths(view.columns, view.states, machines)
+    responder = needs_responder_experiment(tuple(probes))
+    paths = measured_paths(view.columns, view.states, machines, responder=responder)
     request = [probe for probe in probes if probe is not Probe.DNS]
     resolvers = resolver_paths(view.columns, view.states) if Probe.DNS in probes else ()
     series = (*make_series(paths, request), *make_series(resolvers, [Probe.DNS] if resolvers else []))

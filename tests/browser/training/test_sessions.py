@@ -17,6 +17,7 @@ from tests.browser.typed import NOT_YET, begin_line, end_line, is_live
 from tests.browser.visitor import Visit, Visitor, wait_for_next_frame, wait_for_script
 from tests.browser.workshop import HELD_FROM_THE_START, StepPage
 from tests.browser.workshops.test_workshop import EXPECTED, HOST, finish, predict
+from tests.support.polling import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.engine]
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}}
@@ -124,12 +125,14 @@ def test_a_page_follows_a_session_that_changed_before_its_first_message(
     wait_for_script(page)
     console.press("Next step")
     expect(console.page.locator("#step-title")).to_contain_text("Step 2")
+    until(lambda: page.title() and held)
     held.pop().connect_to_server()
     page.wait_for_url("**/steps/launch/")
     wait_for_script(page)
     console.press("Reveal answers to all")
     expect(console.page.locator("[data-region=step]").get_by_text("revealed")).to_be_visible()
     expect(page.locator("[data-step]")).not_to_have_attribute("data-stage", "done")
+    until(lambda: page.title() and held)
     held.pop().connect_to_server()
     expect(page.locator("[data-step]")).to_have_attribute("data-stage", "done")
 

@@ -159,6 +159,13 @@ def test_a_path_leads_to_the_arm_only_where_its_own_socket_accepts_connections()
     assert paths["host/loopback-ipv6"].target == "[::1]:80"
 
 
+def test_the_responder_of_netmodes_needs_no_port_that_another_program_holds() -> None:
+    """In the machine's namespace it listens on any free port."""
+    paths = find_paths(*listening_on_the_machine(make_listener(80, "apache2")), responder=True)
+    for kind in (PathKind.LOOPBACK, PathKind.MACHINE_ADDRESS, PathKind.LAN_ADDRESS):
+        assert [path.unavailable for path in paths if path.kind is kind] == ["", ""]
+
+
 def test_a_path_of_a_column_without_a_container_is_not_judged_by_its_listeners() -> None:
     columns, states = listening_on_the_machine(make_listener(80, "apache2"))
     assert paths_by_key(with_column(columns, "host", container=None), states)["host/loopback"].target == "127.0.0.1:80"

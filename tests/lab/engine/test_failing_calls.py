@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from django.db import DatabaseError, OperationalError
@@ -128,10 +129,10 @@ async def test_the_row_of_a_failed_experiment_is_written_again_if_that_failed(
 ) -> None:
     save, failures = experiment_store.save_head, iter(range(1))
 
-    def fail_once(experiment: str, head: ExperimentHead, shown_seq: int | None = None) -> None:
+    def fail_once(experiment: str, head: ExperimentHead, *more: Any, **options: Any) -> None:
         if head.phase is Phase.FAILED and next(failures, None) is not None:
             raise OperationalError("database is locked")
-        save(experiment, head, shown_seq)
+        save(experiment, head, *more, **options)
 
     monkeypatch.setattr(experiment_store, "save_head", fail_once)
     fake.refuse["create_container"] = EngineError("invalid reference format", 400)

@@ -19,11 +19,11 @@ def test_saved_reports_are_exported_byte_for_byte_as_before(old: Installation) -
 def test_the_table_of_a_report_has_the_same_columns_and_figures(old: Installation) -> None:
     before = table((RECORDED / "report-0013.csv").read_text())
     after = table(old.open("owner", f"/reports/{SAVED}/export.csv").body)
-    assert [list(row) for row in after] == [list(row) for row in before]
+    columns = list(before[0])
+    assert list(after[0])[: len(columns)] == columns, "later columns are at the end"
     for then, now in zip(before, after, strict=True):
-        assert {name: now[name] for name in now if name not in SENTENCES} == {
-            name: then[name] for name in then if name not in SENTENCES
-        }
+        for name in columns:
+            assert name in SENTENCES or now[name] == then[name]
 
 
 def test_a_report_of_the_old_version_is_imported_and_exported_unchanged(old: Installation) -> None:

@@ -145,9 +145,9 @@ def _describe_ports(ports: int, outside: int) -> str:
     """Describes ``ports`` listening ports. At ``outside`` of them, a socket is bound to an address other than loopback.
     Whether a firewall lets requests through is not known."""
     if ports == 1:
-        return f"only listening port, which is bound to {'more than loopback' if outside else 'loopback only'}"
+        return f"only listening port, which is bound to {'a non-loopback address' if outside else 'loopback only'}"
     which = "all" if outside == ports else outside or "none"
-    return f"{ports} listening ports, {which} of them bound to more than loopback"
+    return f"{ports} listening ports, {which} of them bound to non-loopback addresses"
 
 
 def _open_ports(table: ComparisonTable) -> tuple[Row, str] | None:

@@ -101,7 +101,7 @@ CASES = [
     (
         "open-ports",
         of_modes("host", "bridge"),
-        "host shares this machine's 3 listening ports, all of them bound to more than loopback; bridge has only 1.",
+        "host shares this machine's 3 listening ports, all of them bound to non-loopback addresses; bridge has only 1.",
     ),
     ("open-ports", of_modes("bridge", "user-bridge"), None),
     (
@@ -154,12 +154,12 @@ def test_no_rule_states_that_a_stopped_container_lacks_something() -> None:
 @pytest.mark.parametrize(
     ("addresses", "where"),
     [
-        (("0.0.0.0",), "more than loopback"),
+        (("0.0.0.0",), "a non-loopback address"),
         (("127.0.0.1",), "loopback only"),
         (("::1",), "loopback only"),
         (("127.0.0.53", "127.0.0.54"), "loopback only"),
-        (("127.0.0.1", "::"), "more than loopback"),
-        (("192.0.2.2",), "more than loopback"),
+        (("127.0.0.1", "::"), "a non-loopback address"),
+        (("192.0.2.2",), "a non-loopback address"),
     ],
 )
 def test_the_only_listening_port_of_the_machine_is_bound_to_loopback_or_to_more(
@@ -187,7 +187,7 @@ def test_the_ports_that_are_bound_to_more_than_loopback_are_counted(addresses: t
     listeners = tuple(make_listener(80 + number, address=address) for number, address in enumerate(addresses))
     machine = {key: replace(states[key], listeners=listeners) for key in (MACHINE, "host")}
     sentence = sentences(columns, states | machine)["open-ports"]
-    assert f"2 listening ports, {which} of them bound to more than loopback" in sentence
+    assert f"2 listening ports, {which} of them bound to non-loopback addresses" in sentence
 
 
 def test_sockets_that_only_send_queries_are_not_counted_as_listening_ports() -> None:
@@ -196,7 +196,7 @@ def test_sockets_that_only_send_queries_are_not_counted_as_listening_ports() -> 
     listeners = (make_listener(22, "sshd", 811), make_listener(3306, "mysqld", 812, address="127.0.0.1"), *queries)
     machine = {key: replace(states[key], listeners=listeners) for key in (MACHINE, "host")}
     sentence = sentences(columns, states | machine)["open-ports"]
-    assert "2 listening ports, 1 of them bound to more than loopback; bridge has only 1." in sentence
+    assert "2 listening ports, 1 of them bound to non-loopback addresses; bridge has only 1." in sentence
 
 
 @pytest.mark.parametrize(
