@@ -120,7 +120,7 @@ def test_a_page_follows_a_session_that_changed_before_its_first_message(
     ada = join(visit, console.link, "Ada")
     page = ada.page
     held: list[WebSocketRoute] = []
-    page.route_web_socket("**/ws/sessions/*/", lambda route: held.append(route))  # noqa: PLW0108 - see test_console.py
+    page.route_web_socket("**/ws/sessions/*/?own", lambda route: held.append(route))  # noqa: PLW0108 - see test_console.py
     ada.at("prepare")
     wait_for_script(page)
     console.press("Next step")
