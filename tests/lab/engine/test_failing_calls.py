@@ -114,8 +114,10 @@ async def test_a_second_stop_because_of_leftovers_shows_the_state_before_the_fir
     fake.hold["remove_network"] = asyncio.Event()
     await fake_lab.want(identity, Wanted.STOPPED)
     await eventually(lambda: "remove_network" in fake.calls)
+    passes = fake_lab.lab._passes
+    await eventually(lambda: passes.under_way(identity) == 1)  # that of the launch has ended
     fake_lab.lab.wake()
-    await eventually(lambda: fake_lab.lab._passes.under_way(identity) == 2)
+    await eventually(lambda: passes.under_way(identity) == 2)
     fake.hold.pop("remove_network").set()
     await eventually(lambda: not fake_lab.lab._tasks)
     requests = [entry.seq for entry in await fake_lab.entries(identity) if entry.text == "Stop requested"]
