@@ -142,6 +142,23 @@ async def queue_twin(fake_lab: LabHarness, twin: str) -> str:
     return run
 
 
+def turn_of_another(fake_lab: LabHarness) -> asyncio.Lock:
+    """The lock that a run on another host holds while it is measured."""
+    worker = fake_lab.lab._measurer
+    assert worker is not None
+    return worker._turn
+
+
+async def cancel_while_it_waits(fake_lab: LabHarness, twin: str) -> str:
+    """Queues a run and requests its cancellation once it waits for its turn. Returns the id of the run."""
+    worker = fake_lab.lab._measurer
+    assert worker is not None
+    run = await queue_twin(fake_lab, twin)
+    await eventually(lambda: worker._task is not None)
+    assert await fake_lab.database.run(measurement_store.want_cancelled, run)
+    return run
+
+
 @pytest.fixture
 def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The ids of the runs that got their turn. None of them begins or ends by itself."""
@@ -174,13 +191,9 @@ async def test_a_waiting_run_is_cancelled_while_another_is_measured(fake_lab: La
 async def test_a_run_that_waits_for_a_run_on_another_host_is_cancelled_at_once(
     fake_lab: LabHarness, measured: list[str]
 ) -> None:
-    worker = fake_lab.lab._measurer
-    assert worker is not None
     twin = await fake_lab.running("host")
-    async with worker._turn:
-        run = await queue_twin(fake_lab, twin)
-        await eventually(lambda: worker._task is not None)
-        assert await fake_lab.database.run(measurement_store.want_cancelled, run)
+    async with turn_of_another(fake_lab):
+        run = await cancel_while_it_waits(fake_lab, twin)
         fake_lab.lab.wake()
         assert (await ends(fake_lab, run))[0] == measurement_store.CANCELLED
         await fake_lab.reaches(twin, Phase.STOPPED)
@@ -193,13 +206,9 @@ async def test_a_run_that_was_cancelled_while_it_waited_is_not_measured(
     fake_lab: LabHarness, measured: list[str]
 ) -> None:
     """The cancellation precedes the next pass of the lab."""
-    worker = fake_lab.lab._measurer
-    assert worker is not None
     twin = await fake_lab.running("host")
-    async with worker._turn:
-        run = await queue_twin(fake_lab, twin)
-        await eventually(lambda: worker._task is not None)
-        assert await fake_lab.database.run(measurement_store.want_cancelled, run)
+    async with turn_of_another(fake_lab):
+        run = await cancel_while_it_waits(fake_lab, twin)
     assert (await ends(fake_lab, run))[0] == measurement_store.CANCELLED
     await fake_lab.reaches(twin, Phase.STOPPED)
     assert measured == []

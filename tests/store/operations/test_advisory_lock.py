@@ -124,33 +124,8 @@ def test_a_lock_is_taken_again_although_the_database_still_has_the_lost_connecti
     lock.release()
 
 
-@pytest.mark.engine
-def test_one_process_migrates_at_a_time_and_no_advisory_lock_prevents_it(
-    cable: Cable, postgres: Postgres, django_db_blocker: DjangoDbBlocker
-) -> None:
-    said: list[str] = []
-    second_is_in = threading.Event()
-
-    def migrate() -> None:
-        with advisory_lock.migration_lock(said.append):
-            second_is_in.set()
-
-    with django_db_blocker.unblock(), advisory_lock.migration_lock(said.append):  # creates the table
-        assert said == []
-        advisory_lock.connection.close()  # type: ignore[attr-defined]  # that of the fixture
-    thread = threading.Thread(target=migrate)
-    with psycopg.connect(postgres.url) as machine:  # any role may take this lock, and read the table
-        machine.execute("SELECT pg_advisory_lock(%s), count(*) FROM django_migrations", [MIGRATION])
-        with advisory_lock.migration_lock(said.append):
-            thread.start()
-            until(lambda: said, DEADLINE_S)
-            assert not second_is_in.is_set()
-        thread.join(DEADLINE_S)
-        assert second_is_in.is_set()
-    assert said == ["Waiting until another process has migrated the database."]
-
-
-def test_one_process_at_a_time_migrates_a_file_of_sqlite() -> None:
+def assert_the_second_waits() -> None:
+    """Checks that of two processes that migrate, the second waits for the first and prints that."""
     said: list[str] = []
     second_is_in = threading.Event()
 
@@ -166,6 +141,23 @@ def test_one_process_at_a_time_migrates_a_file_of_sqlite() -> None:
     thread.join(DEADLINE_S)
     assert second_is_in.is_set()
     assert said == ["Waiting until another process has migrated the database."]
+
+
+@pytest.mark.engine
+def test_one_process_migrates_at_a_time_and_no_advisory_lock_prevents_it(
+    cable: Cable, postgres: Postgres, django_db_blocker: DjangoDbBlocker
+) -> None:
+    said: list[str] = []
+    with django_db_blocker.unblock(), advisory_lock.migration_lock(said.append):  # creates the table
+        assert said == []
+        advisory_lock.connection.close()  # type: ignore[attr-defined]  # that of the fixture
+    with psycopg.connect(postgres.url) as machine:  # any role may take this lock, and read the table
+        machine.execute("SELECT pg_advisory_lock(%s), count(*) FROM django_migrations", [MIGRATION])
+        assert_the_second_waits()
+
+
+def test_one_process_at_a_time_migrates_a_file_of_sqlite() -> None:
+    assert_the_second_waits()
 
 
 @pytest.mark.engine
