@@ -218,8 +218,9 @@ class Observer:
         self._lookups = asyncio.get_running_loop().create_task(self.look_up(names))
 
     async def wait_for_lookups(self) -> None:
-        """Waits until the lookups that ``start_lookups`` has started are finished."""
-        if self._lookups is not None:
+        """Waits until the lookups that ``start_lookups`` has started are finished. This includes those that are started
+        meanwhile."""
+        while self._lookups is not None and not self._lookups.done():
             await asyncio.wait([self._lookups])
 
     async def look_up(self, names: Sequence[str]) -> None:
