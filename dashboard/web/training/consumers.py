@@ -54,7 +54,8 @@ class SessionConsumer(FeedConsumer):
             return
         self.participant, admitted, mirrored = found
         await self.enter(mirrored, admitted=admitted)
-        add_connection(self)
+        if self.client is not None:  # only then does websocket_disconnect remove it
+            add_connection(self)
 
     async def enter(self, _mirrored: str, *, admitted: bool) -> None:
         """Joins the feed of the session."""

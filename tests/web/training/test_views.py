@@ -17,6 +17,7 @@ from dashboard.store import workshops as workshop_store
 from dashboard.store.training import participants, session_state
 from dashboard.store.training import sessions as training_sessions
 from dashboard.store.training.participants import ParticipantRef
+from dashboard.web.http import session_connections
 from dashboard.web.service import Service
 from dashboard.web.training.step_context import place_of, workshop_in
 from tests.lab.training_builders import workshop
@@ -192,6 +193,13 @@ async def test_the_mirror_shows_one_experiment_read_only(sessions: TwoSessions) 
         assert (await socket.message())["type"] == "snapshot"
         await post(f"{steer}/mirror/", sessions.owner, experiment="")
         assert await socket.closed() == 4404
+
+
+async def test_a_refused_connection_to_the_mirror_is_not_kept(sessions: TwoSessions) -> None:
+    for _ in range(2):
+        async with websocket(f"/ws/sessions/{sessions.row.id}/mirror/", who=sessions.ada, headers=OWN) as socket:
+            assert await socket.closed() == 4404, "no comparison is shown"
+    assert sessions.ada.cookies["sessionid"] not in session_connections._connections
 
 
 async def test_a_prediction_counts_once_and_is_revealed_to_all(sessions: TwoSessions) -> None:
