@@ -17,6 +17,8 @@ from dashboard.netns.exec_tool import run_inside
 from dashboard.netns.namespace import Namespace, NamespaceGone
 
 MAX_PARALLEL = 2
+#: The maximum number of connections of one terminal. Each occupies a file descriptor of the lab.
+MAX_CLIENTS = 8
 REQUEST_TIMEOUT_S = 5.0
 RUN_TIMEOUT_S = 10.0
 
@@ -48,6 +50,9 @@ class SocketToolServer:
         self._path.unlink(missing_ok=True)
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if len(self._clients) >= MAX_CLIENTS:
+            writer.transport.abort()
+            return
         self._clients.add(writer)
         with suppress(OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
             async with asyncio.timeout(REQUEST_TIMEOUT_S):

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from dashboard.engine.hosts.registry import PrivateHost
-from dashboard.lab.terminal.process_names import SocketToolServer
+from dashboard.lab.terminal import process_names
+from dashboard.lab.terminal.process_names import MAX_CLIENTS, SocketToolServer
 
 
 @pytest.fixture
@@ -74,3 +75,16 @@ async def test_only_permitted_lines_are_run(socket: Path, line: tuple[str, ...])
 )
 async def test_invalid_requests_are_not_answered(socket: Path, raw: bytes) -> None:
     assert await ask(socket, raw=raw) == (0, "")
+
+
+async def test_connections_over_the_limit_are_closed_at_once(socket: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process_names, "REQUEST_TIMEOUT_S", 60.0)
+    silent = [await asyncio.open_unix_connection(socket) for _ in range(MAX_CLIENTS)]
+    reader, writer = await asyncio.open_unix_connection(socket)
+    assert await asyncio.wait_for(reader.read(), 15) == b""
+    writer.close()
+    for reader, writer in silent:
+        writer.write_eof()
+        assert await asyncio.wait_for(reader.read(), 15) == b""
+        writer.close()
+    assert await ask(socket, "sh") == (403, "")
