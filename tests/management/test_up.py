@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import signal
 import socket
 import subprocess
@@ -235,8 +236,11 @@ def test_an_installed_package_also_refuses_an_invalid_setting_with_a_sentence(no
     assert done.stderr == "NETMODES_RETENTION_DAYS is inf: use a number of at least 0.\n"
 
 
-def test_a_lab_without_pages_has_the_same_event_loop_as_other_servers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lab_without_pages_has_the_event_loop_and_the_descriptors_of_other_servers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     loops: list[asyncio.AbstractEventLoop] = []
+    limits = [(1024, 4096)]
 
     async def run_lab(*_: object) -> int:
         loops.append(asyncio.get_running_loop())
@@ -246,5 +250,8 @@ def test_a_lab_without_pages_has_the_same_event_loop_as_other_servers(monkeypatc
     monkeypatch.setattr(Command, "migrate", lambda _self: None)
     monkeypatch.setattr(up, "is_lab_running", lambda: False)
     monkeypatch.setattr(interrupts, "ignore", lambda: None)
+    monkeypatch.setattr(resource, "getrlimit", lambda _kind: limits[-1])
+    monkeypatch.setattr(resource, "setrlimit", lambda _kind, limit: limits.append(limit))
     Command()._run_lab()
     assert isinstance(loops[0], uvloop.Loop)
+    assert limits[-1] == (4096, 4096)

@@ -17,6 +17,7 @@ from dashboard import configuration, interrupts
 from dashboard.core.operations.deployment import LAB_READY, Role, messaging_problem, parse_role
 from dashboard.core.operations.web_user import WebUser
 from dashboard.management.commanding import WRONG_USAGE, NetmodesCommand, add_privileged_hosts
+from dashboard.management.descriptors import raise_descriptor_limit
 from dashboard.management.memory import grow_string_table, limit_garbage, limit_heap
 from dashboard.management.serving import (
     address_to_open,
@@ -77,6 +78,7 @@ class Command(NetmodesCommand):
         if is_lab_running():
             message = f"Another lab is running from {configuration.data_dir()}. Stop it first."
             raise CommandError(message)
+        raise_descriptor_limit()
         self.migrate()
 
         def ready(engine: str) -> None:

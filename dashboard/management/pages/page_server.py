@@ -12,8 +12,9 @@ from django.conf import settings
 from dashboard import interrupts
 from dashboard.asgi import application
 from dashboard.core.operations.proxy_headers import is_trusted
+from dashboard.management.descriptors import raise_descriptor_limit
 from dashboard.management.memory import limit_garbage
-from dashboard.web.http.server.connection_limits import limited_protocol, raise_descriptor_limit
+from dashboard.web.http.server.connection_limits import limited_protocol
 from dashboard.web.http.server.shared_frames import SharedFrameProtocol
 from dashboard.web.service import service
 

@@ -24,12 +24,12 @@ from dashboard.core.operations import web_user
 from dashboard.core.operations.database_problems import describe_database_error
 from dashboard.core.operations.web_user import WebUser
 from dashboard.lab.remote.link_server import LinkServer
+from dashboard.management.descriptors import raise_descriptor_limit
 from dashboard.management.pages import page_server
 from dashboard.management.pages.output_relay import OutputRelay
 from dashboard.management.pages.sandbox import RefusedError, confine
 from dashboard.management.pages.starter import ForkRefusedError, Starter, StarterError
 from dashboard.management.pages.visible_files import DatabaseFiles, certificate_variables, web_sandbox
-from dashboard.web.http.server.connection_limits import raise_descriptor_limit
 
 #: The exit status of a process that could not be confined; the reason is on standard error.
 REFUSED = 71

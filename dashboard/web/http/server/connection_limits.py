@@ -5,7 +5,6 @@ descriptors run out, and then a lab in the same process fails as well.
 """
 
 import asyncio
-import resource
 from collections.abc import Callable
 from http import HTTPStatus
 
@@ -17,20 +16,8 @@ HEADERS_S = 10.0
 #: Seconds that may pass between two pieces of an incomplete body.
 BODY_PAUSE_S = 30.0
 MAX_CONNECTIONS = 4096
-MAX_DESCRIPTORS = 65536
 #: File descriptors that are reserved for engines, namespaces, terminals and the database.
 RESERVED_DESCRIPTORS = 1024
-
-
-def raise_descriptor_limit() -> int:
-    """Raises the limit on open files (RLIMIT_NOFILE) as far as permitted. Returns the new limit."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY:
-        return MAX_DESCRIPTORS
-    wanted = MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MAX_DESCRIPTORS)
-    if soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    return max(soft, wanted)
 
 
 def connections_for(descriptors: int) -> int:

@@ -10,7 +10,8 @@ from typing import Any
 
 import uvicorn
 
-from dashboard.web.http.server.connection_limits import limited_protocol, raise_descriptor_limit
+from dashboard.management.descriptors import raise_descriptor_limit
+from dashboard.web.http.server.connection_limits import limited_protocol
 from dashboard.web.http.server.shared_frames import SharedFrameProtocol
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import resource
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -12,14 +11,12 @@ from typing import Any
 import pytest
 import uvicorn
 
-from dashboard.web.http.server import connection_limits
 from dashboard.web.http.server.connection_limits import (
     MAX_CONNECTIONS,
     MAX_HEADER_BYTES,
     LimitedHttpProtocol,
     connections_for,
     limited_protocol,
-    raise_descriptor_limit,
 )
 from tests.support.polling import eventually
 
@@ -279,24 +276,3 @@ async def test_a_trusted_proxy_has_all_connections() -> None:
 )
 def test_the_lab_keeps_descriptors(descriptors: int, connections: int) -> None:
     assert connections_for(descriptors) == connections
-
-
-@pytest.mark.parametrize(
-    ("soft", "hard", "result"),
-    [
-        (1024, 4096, 4096),
-        (1024, 1 << 20, connection_limits.MAX_DESCRIPTORS),
-        (1024, resource.RLIM_INFINITY, connection_limits.MAX_DESCRIPTORS),
-        (1 << 20, 1 << 20, 1 << 20),
-        (resource.RLIM_INFINITY, resource.RLIM_INFINITY, connection_limits.MAX_DESCRIPTORS),
-    ],
-)
-def test_the_limit_on_open_files_is_raised_and_never_lowered(
-    soft: int, hard: int, result: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    limits = [(soft, hard)]
-    monkeypatch.setattr(resource, "getrlimit", lambda _kind: limits[-1])
-    monkeypatch.setattr(resource, "setrlimit", lambda _kind, limit: limits.append(limit))
-    assert raise_descriptor_limit() == result
-    assert limits[-1][0] in {soft, result}
-    assert limits[-1][1] == hard
