@@ -102,7 +102,11 @@ class SessionHub(FeedHub[SessionFeed]):
         feed.left_at.pop(participant, None)
         if participant != INSTRUCTOR:
             feed.arrived.add(participant)
-            await self._send_own_states(feed, [participant], client)
+            try:
+                await self._send_own_states(feed, [participant], client)
+            except BaseException:
+                self.exit(session, participant, client)  # the connection ends, but Channels reports no disconnect
+                raise
         feed.dirty.set()
         return client
 

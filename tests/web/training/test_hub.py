@@ -290,6 +290,21 @@ async def test_a_write_that_failed_is_repeated(
     await eventually(is_away)
 
 
+async def test_a_participant_whose_state_cannot_be_read_does_not_stay_present(
+    hub: SessionHub, row: TrainingSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_arguments: Any) -> None:
+        raise OperationalError("the connection is closed")
+
+    monkeypatch.setattr(session_state, "participant_states", fail)
+    ada = await join(row, "Ada")
+    await hub.enter(row.id, INSTRUCTOR, Browser().send, None, None, admitted=True)
+    with pytest.raises(OperationalError):
+        await hub.enter(row.id, ada.id, Browser().send, None, None, admitted=True)
+    assert hub.browsers == 1
+    assert hub.feeds()[0].present(time.time() + GRACE_S + 1) == set()
+
+
 async def test_removed_participants_and_deleted_sessions_are_disconnected(
     hub: SessionHub, row: TrainingSession
 ) -> None:
