@@ -82,8 +82,11 @@ class MirrorConsumer(SessionConsumer):
         self.mirrored = mirrored
         self.client = await experiments.join(mirrored, self.base_send, *direct_calls(self.scope))
         hub.link(mirror_key(self.key, mirrored), self.client, experiments)
+        if self.participant != INSTRUCTOR:
+            hub.link(self.participant, self.client, experiments)
 
     def exit(self, client: Client) -> None:
         """Removes ``client`` from the feed of the shared experiment."""
         hub.linked.remove(mirror_key(self.key, self.mirrored), client)
+        hub.linked.remove(self.participant, client)
         experiments.leave(self.mirrored, client)

@@ -250,13 +250,15 @@ async def test_every_websocket_answers_only_those_who_may_use_it(place: Site) ->
 
 async def test_a_participant_that_is_removed_receives_nothing_further(place: Site) -> None:
     path = f"/ws/experiments/{place.works['experiments']}/"
-    async with websocket(path, who=place.who["ada"], headers=OWN) as socket:
-        assert (await socket.message())["type"] == "snapshot"
+    mirror_path, ada = f"/ws/sessions/{place.row.pk}/mirror/", place.who["ada"]
+    async with websocket(path, who=ada, headers=OWN) as socket, websocket(mirror_path, who=ada, headers=OWN) as mirror:
+        assert (await socket.message())["type"] == (await mirror.message())["type"] == "snapshot"
         removed = f"/sessions/{place.row.pk}/console/seats/{place.participant}/remove/"
         assert (await http("POST", removed, who=place.who["owner"], headers=(FORM, *OWN), token=True)).status == 302
-        assert await socket.closed() == 4404
-    async with websocket(path, who=place.who["ada"], headers=OWN) as socket:
-        assert not socket.is_open
+        assert await socket.closed() == await mirror.closed() == 4404
+    for closed in (path, mirror_path):
+        async with websocket(closed, who=ada, headers=OWN) as socket:
+            assert not socket.is_open
     assert await database_sync_to_async(Experiment.objects.filter(pk=place.works["experiments"]).exists)()
 
 
