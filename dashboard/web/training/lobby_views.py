@@ -78,7 +78,7 @@ async def _back(request: HttpRequest, row: TrainingSession) -> HttpResponse:
 
 
 @require_POST
-@for_participant
+@for_admitted
 async def hand(request: HttpRequest, row: TrainingSession, participant: ParticipantRef) -> HttpResponse:
     """Raises or lowers the participant's hand. A raised hand may come with a question."""
     up, now = request.POST.get("up") == "yes", shared_clock()

@@ -14,7 +14,7 @@ from dashboard.core.training.join_address import JoinAddress
 from dashboard.core.training.rate_limit import PER_CLIENT
 from dashboard.models import GroupHost, Participant, TrainingSession
 from dashboard.store.operations import rate_limits
-from dashboard.store.training import participants
+from dashboard.store.training import participants, session_state
 from dashboard.web.http.addresses import own_addresses
 from dashboard.web.training.join_views import key_of
 from tests.web.asgi_client import Person, websocket
@@ -171,6 +171,8 @@ async def test_a_newcomer_waits_and_is_admitted(sessions: TwoSessions) -> None:
     assert "Please wait, Late" in (await get(home, late)).text
     assert (await get(f"{home}steps/prepare/", late))["location"] == home
     assert (await get(f"{home}mirror/", late)).status in {302, 404}
+    assert (await post(f"{home}hand/", late, up="yes", text="Let me in"))["location"] == home
+    assert await database_sync_to_async(session_state.questions)(sessions.row.id) == ()
     async with websocket(f"/ws{home}", who=late, headers=OWN) as socket:
         first = await socket.message()
         assert (first["type"], first["admitted"]) == ("participant", False)
