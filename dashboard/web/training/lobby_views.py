@@ -18,7 +18,6 @@ from dashboard.store.training.participants import ParticipantRef
 from dashboard.web.experiments.views import load_snapshot
 from dashboard.web.http.addresses.own_addresses import join_address
 from dashboard.web.http.database import to_db_thread
-from dashboard.web.http.session_connections import end_session
 from dashboard.web.service import LabUnavailableError
 from dashboard.web.training.hosts.host_requests import request_host, reset_host
 from dashboard.web.training.hub import hub
@@ -130,11 +129,15 @@ async def device(request: HttpRequest, row: TrainingSession, participant: Partic
 
 @require_POST
 @for_participant
-async def leave(request: HttpRequest, row: TrainingSession, _participant: ParticipantRef) -> HttpResponse:
+async def leave(request: HttpRequest, row: TrainingSession, participant: ParticipantRef) -> HttpResponse:
     """Removes the participant from this browser. The participant stays in the session."""
-    key = request.session.session_key
-    await to_db_thread(remove_token, request, row.id)
-    end_session(key or "")
+
+    def remove() -> None:
+        remove_token(request, row.id)
+        request.session.save()  # before the connections are closed: their pages reload at once
+
+    await to_db_thread(remove)
+    hub.disconnect_participant(row.id, participant.id)
     return redirect("/join/")
 
 

@@ -18,7 +18,9 @@ from dashboard.store.training import participants, session_state
 from dashboard.store.training import sessions as training_sessions
 from dashboard.store.training.participants import ParticipantRef
 from dashboard.web.http import session_connections
+from dashboard.web.http.browser_sessions import SessionStore
 from dashboard.web.service import Service
+from dashboard.web.training.hub import hub
 from dashboard.web.training.step_context import place_of, workshop_in
 from tests.lab.training_builders import workshop
 from tests.support.polling import eventually
@@ -176,6 +178,41 @@ async def test_an_instructor_who_has_joined_in_the_same_browser_is_a_participant
             assert await socket.closed() == 4404
         async with websocket(own, who=sessions.owner, headers=OWN) as socket:
             assert await socket.closed() == 4404, "not a participant"
+
+
+async def test_an_instructor_who_leaves_as_a_participant_stays_connected_as_the_instructor(
+    sessions: TwoSessions,
+) -> None:
+    home = f"/sessions/{sessions.row.id}/"
+    both = (await join(sessions.row.code, "Teacher", sessions.owner))[1]
+    experiment = await database_sync_to_async(experiment_store.create_experiment)(make_spec("host", "none"))
+    async with (
+        websocket(f"/ws/experiments/{experiment}/", who=both, headers=OWN) as live,
+        websocket(f"/ws{home}", who=both, headers=OWN) as console,
+        websocket(f"/ws{home}?own", who=both, headers=OWN) as own,
+    ):
+        assert (await post(f"{home}leave/", both))["location"] == "/join/"
+        assert await own.closed() == 4404
+        for socket in (live, console):
+            socket.incoming.put_nowait({"type": "websocket.receive", "text": "{}"})
+            assert await socket.closed() == 4405, "it was open"
+
+
+async def test_the_pages_of_a_participant_who_leaves_are_closed_when_the_browser_has_no_token(
+    sessions: TwoSessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They reload at once, and would otherwise be let in again."""
+    calls: list[str] = []
+    save = SessionStore.save
+
+    def note_save(store: SessionStore, must_create: bool = False) -> None:
+        save(store, must_create)
+        calls.append("saved")
+
+    monkeypatch.setattr(SessionStore, "save", note_save)
+    monkeypatch.setattr(hub, "disconnect_participant", lambda *closed: calls.append(f"closed {closed}"))
+    await post(f"/sessions/{sessions.row.id}/leave/", sessions.ada)
+    assert calls[:2] == ["saved", f"closed {(sessions.row.id, sessions.ada_id)}"]
 
 
 async def test_the_mirror_shows_one_experiment_read_only(sessions: TwoSessions) -> None:
