@@ -1,8 +1,8 @@
 """The websocket of a terminal, for the participant who owns it. It is the only websocket that accepts input.
 
 Flow control works in both directions. A browser window that does not acknowledge output gets no more output. Input
-waits until the shell reads it. Access is checked every ``CHECK_S`` seconds, because another process may remove a
-participant.
+waits until the shell reads it. Access and the host's machine are checked every ``CHECK_S`` seconds, because another
+process may remove a participant or move a host.
 """
 
 import asyncio
@@ -186,14 +186,14 @@ class TerminalConsumer(AsyncConsumer):
                 await self._wait_until_drawn(chunk.offset)
                 self.sent = offset
                 await self.send({"type": "websocket.send", "bytes": frames.output(chunk.offset, chunk.data)})
+            if await self._is_refused(at_once=chunk.ended != ended):
+                return
             if chunk.ended != ended and offset >= chunk.end:
                 ended = chunk.ended
                 if ended:
                     await self._send_message(frames.TerminalEnded(ended, chunk.again))
             if ended and not chunk.again:
                 self._close(GONE)
-                return
-            if await self._is_refused():
                 return
 
     async def _wait_until_drawn(self, offset: int) -> None:
@@ -205,18 +205,19 @@ class TerminalConsumer(AsyncConsumer):
         except TimeoutError:
             raise OSError("the browser does not draw") from None
 
-    async def _is_refused(self) -> bool:
-        """Checks access, at most every ``CHECK_S`` seconds. If the participant has lost it, sends the reason, closes
-        the window and returns True."""
-        if time.monotonic() - self.checked_at < CHECK_S:
+    async def _is_refused(self, *, at_once: bool) -> bool:
+        """Checks access and the host's machine, ``at_once`` or if ``CHECK_S`` seconds have passed. If the participant
+        has lost access or the host has moved, closes the window. Returns whether the window is closed."""
+        if not at_once and time.monotonic() - self.checked_at < CHECK_S:
             return False
         owner = await self._authorise()
         self.checked_at = time.monotonic()
         if isinstance(owner, str):
             await self._send_message(frames.TerminalEnded(owner, again=False))
             self._close(GONE)
-            return True
-        return False
+        elif await service.machine_of(owner.group) != self.machine:
+            self._close(TRY_LATER)  # the page reconnects, to the lab of the other machine
+        return self.client is None or self.client.closing
 
     # Input.
 

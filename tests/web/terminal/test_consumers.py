@@ -20,6 +20,7 @@ from dashboard.lab.terminal.shell import Terminal
 from dashboard.lab.terminal.terminals import Terminals
 from dashboard.models import Participant, TrainingSession
 from dashboard.store.training import terminal_recordings
+from dashboard.web.feed_hub import TRY_LATER
 from dashboard.web.service import service
 from dashboard.web.terminal import consumers as terminal_consumers
 from tests.support.fakes import FakeEngine
@@ -310,6 +311,27 @@ async def test_the_terminal_is_closed_when_the_participant_leaves_or_is_removed(
         bob = await database_sync_to_async(participant_id)("Bob")
         await post(f"{home}console/seats/{bob}/remove/", place.owner)
         assert await socket.closed() == 4404
+
+
+@pytest.mark.parametrize("is_ended", [False, True])
+async def test_a_window_reconnects_when_the_host_is_on_another_machine(
+    place: TerminalSession, monkeypatch: pytest.MonkeyPatch, *, is_ended: bool
+) -> None:
+    machine: str | None = None
+
+    async def machine_of(_group: str) -> str | None:
+        return machine
+
+    monkeypatch.setattr(service, "machine_of", machine_of)
+    async with websocket(place.path, who=place.ada, headers=OWN) as socket:
+        await Window(socket).hears("hello")
+        machine = "attic"
+        if is_ended:  # the former machine's lab no longer sees the participant, and notices it before the next check
+            monkeypatch.setattr(terminal_consumers, "CHECK_S", 60.0)
+            await place.terminals.end(place.ada_id, "This session was deleted.")
+        while (found := await socket.next())["type"] != "websocket.close":
+            assert '"ended"' not in str(found.get("text")), found
+        assert found["code"] == TRY_LATER
 
 
 async def test_recording_is_announced_and_only_the_instructor_reads_it(place: TerminalSession) -> None:
