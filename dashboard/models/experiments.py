@@ -15,11 +15,13 @@ def new_id() -> str:
 
 class Installation(models.Model):
     """This installation. Its id is in the labels of all objects that it creates on an engine. ``version`` is the newest
-    version of Netmodes that has migrated the database."""
+    version of Netmodes that has migrated the database. ``swarm_since`` is when its own machine was last asked to enter
+    the swarm of machines, as in ``Machine``."""
 
     id = models.CharField(primary_key=True, max_length=16, default=new_id)
     version = models.CharField(max_length=40, default="", blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    swarm_since = models.FloatField(default=0.0)
 
     def __str__(self) -> str:
         return self.id

@@ -7,10 +7,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict
 
 from django.conf import settings
+from django.db import transaction
 
-from dashboard.core.operations.machines import MachineFacts, MachineRecord
+from dashboard.core.operations.machines import SERVER, MachineFacts, MachineRecord
 from dashboard.core.training.join_codes import digest_of
-from dashboard.models import Machine
+from dashboard.models import Installation, Machine
+from dashboard.store.installation import installation_id
 from dashboard.store.operations.audit import audited
 from dashboard.store.operations.database_clock import shared_clock
 
@@ -111,8 +113,17 @@ def note_facts(name: str, facts: MachineFacts, now: float) -> None:
 
 def note_swarm(names: Collection[str], since: float) -> None:
     """Stores when these machines were asked to enter the swarm. ``since`` is in seconds since the epoch; 0 records that
-    they have left it."""
-    Machine.objects.filter(pk__in=names).update(swarm_since=since)
+    they have left it. ``SERVER`` is the installation's own machine."""
+    with transaction.atomic():
+        Machine.objects.filter(pk__in=names).update(swarm_since=since)
+        if SERVER in names:
+            Installation.objects.filter(pk=installation_id()).update(swarm_since=since)
+
+
+def own_swarm_since() -> float:
+    """When the installation's own machine was last asked to enter the swarm, in seconds since the epoch; 0 if it has
+    left the swarm or was never in it."""
+    return Installation.objects.order_by("created_at").values_list("swarm_since", flat=True).first() or 0.0
 
 
 @audited

@@ -34,14 +34,19 @@ def test_a_machine_is_registered_with_a_key_of_which_only_the_digest_is_stored()
 
 
 def test_the_database_knows_when_a_machine_entered_the_swarm() -> None:
+    assert machines.own_swarm_since() == 0.0
     for name in ("lab2", "lab3"):
         machines.register(name, {}, FACTS)
     machines.note_swarm(["lab2", "server"], 20.0)
     machines.revoke("lab2")
     machines.register("lab2", {}, FACTS)
     assert {one.name: one.swarm_since for one in machines.list_machines()} == {"lab2": 20.0, "lab3": 0.0}
+    assert machines.own_swarm_since() == 20.0
     machines.note_swarm(["lab2"], 0.0)
     assert {one.swarm_since for one in machines.list_machines()} == {0.0}
+    assert machines.own_swarm_since() == 20.0
+    machines.note_swarm(["server"], 0.0)
+    assert machines.own_swarm_since() == 0.0
 
 
 def test_a_name_is_registered_once_until_it_is_revoked() -> None:

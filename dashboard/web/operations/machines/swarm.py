@@ -45,12 +45,14 @@ WAIT_S = 60.0
 def _names() -> tuple[str, ...]:
     """Returns the names of the machines to call. Call it in a thread.
 
-    They include the installation's own machine if it has an engine.
+    They include the installation's own machine if it has an engine, or if it was asked to enter the swarm: it may be a
+    member although its lab or its engine does not respond.
     """
     labs = service.labs
     if labs is None:
         return ()
-    own = (SERVER,) if labs.server.accepts_calls and labs.server.facts.engine is not None else ()
+    has_engine = labs.server.accepts_calls and labs.server.facts.engine is not None
+    own = (SERVER,) if has_engine or machines.own_swarm_since() else ()
     return (*own, *(record.name for record in machines.list_machines() if not record.is_revoked))
 
 
@@ -152,7 +154,7 @@ def _known() -> tuple[dict[str, float], dict[str, float]]:
     """
     records = machines.list_machines()
     revoked = {record.name: record.last_revoked_at for record in records if record.last_revoked_at}
-    return revoked, {record.name: record.swarm_since for record in records}
+    return revoked, {SERVER: machines.own_swarm_since()} | {record.name: record.swarm_since for record in records}
 
 
 async def _page(request: HttpRequest, problem: str = "", status: int = 200) -> HttpResponse:

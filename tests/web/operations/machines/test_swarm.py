@@ -13,7 +13,7 @@ from channels.db import database_sync_to_async
 from django.db import OperationalError
 
 from dashboard.core.namespaces.state import Family, Route
-from dashboard.core.operations.machines import MachineFacts
+from dashboard.core.operations.machines import SERVER, MachineFacts
 from dashboard.core.operations.swarm import KEPT, Membership, SwarmPlan, SwarmState, SwarmTicket
 from dashboard.engine.protocol import EngineError
 from dashboard.lab.supervisor import LabUnavailableError
@@ -22,12 +22,17 @@ from dashboard.store import machines
 from dashboard.store.operations import joining
 from dashboard.store.operations.advisory_lock import SwarmLock
 from dashboard.web.operations.machines import swarm
+from dashboard.web.operations.machines.clients import row_of
+from dashboard.web.operations.remote_lab import RemoteLabs
 from dashboard.web.service import service
 from tests.core.builders import make_interface, make_loopback, make_state
 from tests.support.polling import others_run
 from tests.web.asgi_client import Answer, Person, abandon, http
 
 pytestmark = pytest.mark.django_db(transaction=True)
+#: The installation's own machine in calls of ``ask_on``, and the function that the fixture ``labs`` replaces.
+OWN: Any = row_of(SERVER)
+NAMES = swarm._names
 FORM = (("content-type", "application/x-www-form-urlencoded"),)
 PAGE = "/machines/swarm/"
 
@@ -331,6 +336,27 @@ async def test_machines_that_have_not_left_the_swarm_of_a_revoked_one_are_named(
     assert (await form(me, "lab1", "lab2")).status == 302
     labs.absent = {"lab2"}
     assert "was revoked" not in (await http("GET", PAGE, who=me)).text, "they entered it after that"
+
+
+@pytest.mark.parametrize("is_member", [True, False])
+async def test_the_installations_own_machine_is_named_if_it_has_not_left_the_swarm_of_a_revoked_one(
+    labs: Labs, me: Person, monkeypatch: pytest.MonkeyPatch, is_member: bool
+) -> None:
+    for name in ("lab1", "lab9"):
+        await database_sync_to_async(machines.register)(name, {}, MachineFacts())
+    if is_member:
+        addresses = {"server": "198.51.100.4", "lab1": "198.51.100.1"}
+        await swarm.form(SwarmPlan("server", ("lab1",), addresses, is_new=True))
+    monkeypatch.setattr(service, "labs", RemoteLabs(service.nats))  # its lab has sent no heartbeat
+    monkeypatch.setattr(swarm, "_names", NAMES)
+    monkeypatch.setattr("dashboard.store.operations.machine_roles.close", lambda machine: None)
+    labs.absent = {OWN}
+    answer = await http("POST", "/machines/lab9/revoke/", who=me, headers=FORM, body=b"", token=True)
+    assert (answer.status, answer["location"]) == (302, PAGE if is_member else "/machines/")
+    assert labs.members == ([OWN] if is_member else [])
+    page = (await http("GET", PAGE, who=me)).text
+    assert ("server: the state of its engine is not known." in page) is is_member
+    assert ('<th scope="row">server</th>' in page) is is_member
 
 
 async def test_a_machine_that_was_no_member_when_the_form_was_shown_is_not_asked_for_a_ticket(
