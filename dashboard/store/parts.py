@@ -154,6 +154,8 @@ def set_wanted(experiment: str, wanted: Wanted, *, again: bool = False) -> bool:
     Raises PartError if ``experiment`` is a part and is to be removed.
     """
     with transaction.atomic():
+        if again:  # before the part is locked, because the whole is locked before its parts everywhere
+            Experiment.objects.filter(children=experiment).update(shown_seq=0)
         row = Experiment.objects.select_for_update().exclude(wanted=Wanted.REMOVED).filter(pk=experiment).first()
         if row is not None and row.parent_id is not None and wanted is Wanted.REMOVED:
             raise PartError(row.parent_id)
@@ -313,8 +315,9 @@ def shown_number(record: Record, shown_seq: int) -> int:
     """The number of the journal entry whose state an ended experiment shows; 0 if it has not ended.
 
     ``shown_seq`` is ``Experiment.shown_seq``. It is the result if the experiment runs on one machine, or if its parts
-    were stopped together. If the parts were stopped one by one, ``shown_seq`` is 0. The result is then the last entry
-    before the last part stopped. If all parts failed, it is the last entry before the last part failed.
+    were stopped together. If the parts were stopped one by one, or if one was launched again alone, ``shown_seq`` is 0.
+    The result is then the last entry before the last part stopped. If all parts failed, it is the last entry before the
+    last part failed.
     """
     if not record.parts:
         return shown_seq

@@ -284,6 +284,25 @@ def test_a_round_without_a_drained_machine_is_shown(whole: str) -> None:
     assert shown(whole) == parts.view(load(whole)).seq - 1
 
 
+def test_a_part_that_was_launched_again_alone_is_shown_as_it_was_before_its_last_stop(whole: str) -> None:
+    observe(whole)
+    parts.set_wanted(whole, Wanted.STOPPED)
+    for name in ("server", "lab2"):
+        stop(whole, name)
+    first_round = shown(whole)
+    part = ids(whole)["lab2"]
+    parts.set_wanted(part, Wanted.RUNNING, again=True)
+    seq = journal_store.newest([part])[part][0]
+    launch = Entry(seq + 1, 3000.0, Cause(Source.LAB, "launch"), Facts(head=make_head(round=2)), "running")
+    journal_store.append(part, [launch])
+    end(whole, "lab2", Phase.RUNNING)
+    parts.set_wanted(part, Wanted.STOPPED)
+    stop(whole, "lab2")
+    assert shown(whole) > first_round
+    assert shown(whole) == parts.view(load(whole)).seq - 1
+    assert freeze_experiment(whole).shown_seq == shown(whole)
+
+
 def test_no_lab_launches_the_experiment_of_all_machines() -> None:
     """A lab of an earlier version would launch any row of its machine that is not stopped."""
     machines.register("lab2", {}, MachineFacts())
