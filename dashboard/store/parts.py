@@ -32,7 +32,7 @@ from dashboard.store import experiments as experiment_store
 from dashboard.store import journal as journal_store
 from dashboard.store.experiments import Record
 from dashboard.store.journal import PAGE
-from dashboard.store.machines import MachineClosedError
+from dashboard.store.machines import MachineClosedError, require_open
 from dashboard.store.operations.audit import audited, creates, note
 from dashboard.store.operations.storage import require_space
 
@@ -47,9 +47,12 @@ def create(spec: ExperimentSpec, owner_id: int | None = None, host: str = "", ma
     a part for each machine.
 
     Arms that name no machine run on ``machine``; None is the installation's own machine. ``host`` is the id of a
-    private host, empty for the machine's own engine. Raises NoSpaceError if the disk is too full.
+    private host, empty for the machine's own engine. Raises NoSpaceError if the disk is too full, and
+    MachineClosedError if one of the machines accepts no new work.
     """
     specs = divide(spec, machine)
+    for on in specs or (machine,):
+        require_open(on)
     if len(specs) < 2:
         ((only, single),) = specs.items() if specs else ((machine, spec),)
         return experiment_store.create_experiment(single, owner_id, host=host, machine=only)

@@ -39,7 +39,7 @@ ACTIONS = {
     "stop": (Phase.WAITING, Phase.PREPARING, Phase.LAUNCHING, Phase.RUNNING),
     "restart": (Phase.RUNNING,),
     "again": ENDED,
-    "remove": ENDED,
+    "remove": (Phase.WAITING, *ENDED),  # the lab that should launch it may never respond
     "talk": (Phase.LAUNCHING, Phase.RUNNING),
     "silence": (Phase.WAITING, Phase.PREPARING, Phase.STOPPING, Phase.STOPPED, Phase.FAILED),
 }

@@ -71,6 +71,19 @@ def test_an_experiment_runs_on_the_only_machine_that_its_arms_name() -> None:
     assert {arm.machine for arm in load(identity).spec.arms} == {""}
 
 
+def test_an_experiment_is_refused_if_one_of_its_machines_accepts_no_new_work() -> None:
+    """A machine may be revoked or drained after the form has listed it."""
+    for name in ("lab2", "lab3"):
+        machines.register(name, {}, MachineFacts())
+    machines.set_draining("lab2", draining=True)
+    machines.revoke("lab3")
+    with pytest.raises(MachineClosedError, match="“lab2” is drained"):
+        parts.create(SPEC)
+    with pytest.raises(MachineClosedError, match="“lab3” was revoked"):
+        parts.create(make_spec("host"), machine="lab3")
+    assert not Experiment.objects.exists()
+
+
 def test_each_machine_has_a_part_with_its_arms(whole: str) -> None:
     record = load(whole)
     assert record.spec == SPEC

@@ -30,7 +30,7 @@ from dashboard.web.claims.api import router as claims
 from dashboard.web.experiments import machines
 from dashboard.web.experiments.command_views import request_launch_again
 from dashboard.web.experiments.lan_views import find_host
-from dashboard.web.experiments.launch_places import machine_names, machine_places
+from dashboard.web.experiments.launch_places import default_machine, machine_names, machine_places
 from dashboard.web.experiments.trace_views import traced
 from dashboard.web.experiments.views import experiment_items, load_shown, load_snapshot, require_experiment, run_doctor
 from dashboard.web.http.api_responses import Refusal, json_response
@@ -165,7 +165,7 @@ def experiments(request: HttpRequest, session: str = "") -> Any:
 )
 async def create(request: HttpRequest, body: ExperimentIn) -> Any:
     """Starts the launch and returns at once. Follow it at ``/api/experiments/ID`` or over the websocket. Each of
-    ``arms`` runs on its ``machine``, by default the installation's own. Each of ``modes`` runs on all ``machines``."""
+    ``arms`` runs on its ``machine`` (default: this one if it has a lab), each of ``modes`` on all ``machines``."""
     given = {name: getattr(body, name) for name in ExperimentIn.model_fields} | (body.model_extra or {})
     draft = parse_draft({name: value for name, value in given.items() if value is not None})
     names = machine_names(await to_db_thread(machine_places)) if any(arm.machine for arm in draft.spec.arms) else ()
@@ -174,7 +174,7 @@ async def create(request: HttpRequest, body: ExperimentIn) -> Any:
         return Status(400, {"detail": found[0].sentence, "problems": [msgspec.to_builtins(one) for one in found]})
 
     def created() -> dict[str, Any]:
-        identity = parts.create(draft.spec, request.user.pk)
+        identity = parts.create(draft.spec, request.user.pk, machine=default_machine())
         return _out([Experiment.objects.get(pk=identity)])[0]
 
     answer = await to_db_thread(created)

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from dashboard.core.experiments.machines.parts import SERVER_NAME
-from dashboard.core.operations.deployment import ENGINE_UNAVAILABLE
-from dashboard.core.operations.machines import place_of, split_place
+from dashboard.core.operations.deployment import ENGINE_UNAVAILABLE, NO_LAB
+from dashboard.core.operations.machines import first_machine, place_of, split_place
 from dashboard.store import machines
 from dashboard.web.experiments.lan_views import LaunchHost, launch_hosts
 from dashboard.web.http.database import to_db_thread
@@ -41,6 +41,15 @@ def own_engine_problem() -> str:
     if lab.accepts_calls and lab.facts.engine is not None:
         return ""
     return lab.version_problem or lab.facts.problem or ENGINE_UNAVAILABLE
+
+
+def default_machine() -> str | None:
+    """Returns the machine on which arms run that name none. None is the installation's own machine.
+
+    If no lab has started there, nothing would ever launch them: then it is the first machine that responds. Queries the
+    database.
+    """
+    return split_place(first_machine(machine_places()))[0] if own_engine_problem() == NO_LAB else None
 
 
 def machine_names(places: Iterable[str], place: str = "") -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from dashboard.store.reports import saved as saved_reports
 from dashboard.store.reports.listing import NOT_FOUND, ListedReport, ReportNotFoundError, get_report
 from dashboard.store.reports.reading import load_content, load_derived
 from dashboard.store.reports.snapshot import NotSavedError
-from dashboard.web.experiments.launch_places import machine_names, machine_places
+from dashboard.web.experiments.launch_places import default_machine, machine_names, machine_places
 from dashboard.web.http.threaded_views import threaded
 from dashboard.web.service import service
 
@@ -130,7 +130,8 @@ def undelete(_request: HttpRequest, identity: str) -> HttpResponse:
 def repeat(request: HttpRequest, identity: str) -> HttpResponse:
     """Launches the experiment of a report again on the current engine.
 
-    A report of the new run continues the experiment's trend. If the experiment ran on machines that cannot be selected
+    If no lab has started on the installation's own machine, it is launched on another one. A report of the new run
+    continues the experiment's trend. If the experiment ran on machines that cannot be selected
     now, as in an anonymised report, the user selects others.
     """
     get_report_or_404(identity)
@@ -144,7 +145,7 @@ def repeat(request: HttpRequest, identity: str) -> HttpResponse:
     if invalid := (*problems(spec), *machine_problems(spec, names)):
         choice = {"missing": missing_machines(frozen.spec, names), "machine_names": names or (SERVER_NAME,)}
         return _render_report(request, identity, 400, repeat_problem=invalid[0].sentence, **choice)
-    experiment = parts.create(spec, request.user.pk)
+    experiment = parts.create(spec, request.user.pk, machine=default_machine())
     service.wake()
     return redirect(f"/experiments/{experiment}/")
 

@@ -24,6 +24,7 @@ from dashboard.web.service import service
 from tests.support.records import load_record
 from tests.support.specs import make_spec
 from tests.web.asgi_client import HOST, ORIGIN, Person, http, owner, post_json
+from tests.web.training.machine_fakes import join_machines
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -48,6 +49,15 @@ async def test_an_experiment_can_be_created_and_read(me: Person) -> None:
     assert msgspec.json.decode(found.body, type=Comparison).schema == "comparison/1"
     journal = await http("GET", f"/api/experiments/{one['id']}/journal", who=me)
     assert msgspec.json.decode(journal.body, type=tuple[Entry, ...]) == ()
+
+
+async def test_without_a_lab_on_the_own_machine_an_experiment_is_created_on_another(
+    me: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = await database_sync_to_async(join_machines)(monkeypatch, "lab2")
+    there.has_own_lab = False
+    made = await post_json("/api/experiments", me, {"modes": ["host"]})
+    assert (await database_sync_to_async(load_record)(made.json["id"])).machine == "lab2"
 
 
 async def test_an_experiment_is_renamed(me: Person) -> None:

@@ -6,7 +6,13 @@ import pytest
 from channels.db import database_sync_to_async
 
 from dashboard.store import machines
-from dashboard.web.experiments.launch_places import launch_places, machine_names, machine_places, own_engine_problem
+from dashboard.web.experiments.launch_places import (
+    default_machine,
+    launch_places,
+    machine_names,
+    machine_places,
+    own_engine_problem,
+)
 from tests.web.training.machine_fakes import join_machines
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -28,6 +34,21 @@ async def test_an_own_engine_has_a_problem_only_beside_other_machines(monkeypatc
     assert own_engine_problem() == "No Docker Engine answers."
     there.versions[""] = "The lab is older than this server."
     assert own_engine_problem() == "The lab is older than this server."
+
+
+async def test_arms_without_a_machine_run_on_another_only_if_no_lab_has_started_on_the_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    find = database_sync_to_async(default_machine)
+    assert await find() is None
+    there = await database_sync_to_async(join_machines)(monkeypatch, "attic", "barn")
+    assert await find() is None
+    there.gone.add("")
+    assert await find() is None, "its lab launches them when it responds again"
+    there.has_own_lab = False
+    assert await find() == "attic"
+    there.gone.update({"attic", "barn"})
+    assert await find() is None
 
 
 async def test_arms_can_select_the_server_and_the_machines_that_respond(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -101,6 +101,14 @@ def test_an_experiment_on_machines_that_are_gone_runs_again_on_others(
     assert machines_of(owner.post(address, {"from": "host3.example", "to": "lab2"}, **HERE)) == ["server", "lab2"]
 
 
+def test_without_a_lab_on_the_own_machine_an_experiment_of_a_report_runs_again_on_another(
+    owner: Client, report: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    join_machines(monkeypatch, "lab2").has_own_lab = False
+    answer = owner.post(f"/reports/{report}/repeat/", **HERE)
+    assert load_record(answer["Location"].split("/")[2]).machine == "lab2"
+
+
 def test_an_empty_list_explains_how_to_save_a_report(owner: Client) -> None:
     assert "No reports yet" in text_of(get(owner, "/reports/"))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from dashboard.core.experiments.messages import EngineRef
-from dashboard.core.operations.deployment import LabFacts
+from dashboard.core.operations.deployment import NO_LAB, LabFacts
 from dashboard.core.operations.machines import MachineFacts
 from dashboard.core.training.host_plan import HostStage
 from dashboard.lab.remote import experiment_calls
@@ -47,13 +47,14 @@ class Connection:
 @dataclass(slots=True)
 class Machines:
     """The labs of all machines. ``gone`` are the names of those that do not respond; that of the server is empty.
-    ``versions`` has the problems of versions, by name."""
+    ``versions`` has the problems of versions, by name. Without ``has_own_lab``, no lab has started on the server."""
 
     gone: set[str] = field(default_factory=set)
     versions: dict[str, str] = field(default_factory=dict)
     joined: tuple[str, ...] = ()
     placing: asyncio.Lock = field(default_factory=asyncio.Lock)
     placements: int = 0
+    has_own_lab: bool = True
 
     def connected_machines(self) -> tuple[str, ...]:
         """The machines that have joined and respond."""
@@ -61,6 +62,8 @@ class Machines:
 
     def of(self, machine: str | None) -> Connection:
         """The lab of a machine."""
+        if machine is None and not self.has_own_lab:
+            return Connection(accepts_calls=False, facts=LabFacts(None, NO_LAB))
         problem = self.versions.get(machine or "", "")
         return Connection((machine or "") not in self.gone and not problem, version_problem=problem)
 

@@ -33,7 +33,7 @@ def test_running_experiments_precede_the_presets(runs: bool) -> None:
 @pytest.mark.parametrize(
     ("phase", "expected"),
     [
-        (Phase.WAITING, {"stop"}),
+        (Phase.WAITING, {"stop", "remove"}),
         (Phase.PREPARING, {"stop"}),
         (Phase.LAUNCHING, {"stop"}),
         (Phase.RUNNING, {"stop", "restart"}),
