@@ -128,10 +128,12 @@ def delete_claim_runs(limit: datetime, *, dry_run: bool) -> DeletedRows:
 
 def delete_sessions(limit: datetime, *, dry_run: bool) -> DeletedRows:
     """Deletes training sessions that were closed or expired before ``limit`` and have no private hosts. Their
-    participants and all progress are deleted with them. The experiments and runs of their groups stay."""
+    participants and all progress are deleted with them. The experiments and runs of their groups stay. Hosts on revoked
+    machines do not count, because no lab would record their removal."""
     end = limit.timestamp()
     over = Q(closed_at__gt=0.0, closed_at__lt=end) | Q(closed_at=0.0, expires_at__lt=end)
-    with_hosts = models.GroupHost.objects.exclude(host="").values("session")
+    hosts = models.GroupHost.objects.exclude(host="").exclude(machine__revoked_at__gt=0.0)
+    with_hosts = hosts.values("session")
     ids = list(models.TrainingSession.objects.filter(over).exclude(pk__in=with_hosts).values_list("pk", flat=True))
     for some in () if dry_run else batched(ids, JOURNALS_BATCH):
         with transaction.atomic():

@@ -9,6 +9,7 @@ from django.contrib.sessions.models import Session
 from django.utils import timezone
 
 from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
+from dashboard.core.operations.machines import MachineFacts
 from dashboard.models import (
     ClaimRun,
     Experiment,
@@ -20,7 +21,7 @@ from dashboard.models import (
     TrainingSession,
     WorkshopProgress,
 )
-from dashboard.store import claim_runs
+from dashboard.store import claim_runs, machines
 from dashboard.store import experiments as experiment_store
 from dashboard.store import journal as journal_store
 from dashboard.store.operations import audit
@@ -89,6 +90,18 @@ def test_closed_or_expired_sessions_without_hosts_are_deleted_with_their_partici
     assert delete_old(LIMIT, {"classes"}, dry_run=False).classes == 2
     assert {row.pk for row in TrainingSession.objects.all()} == {running.pk, young.pk}
     assert (Participant.objects.count(), WorkshopProgress.objects.count()) == (1, 2)
+
+
+def test_a_closed_session_is_deleted_although_its_hosts_are_on_a_revoked_machine() -> None:
+    gone, connected = training_builders.session(), training_builders.session()
+    TrainingSession.objects.update(closed_at=(NOW - timedelta(days=100)).timestamp())
+    for row, machine in ((gone, "lab2"), (connected, "lab3")):
+        machines.register(machine, {}, MachineFacts())
+        GroupHost.objects.create(group=f"{row.pk}-1", session=row, host="still there", machine_id=machine)
+    assert delete_old(LIMIT, {"classes"}, dry_run=False).classes == 0
+    machines.revoke("lab2")
+    assert delete_old(LIMIT, {"classes"}, dry_run=False).classes == 1
+    assert list(TrainingSession.objects.values_list("pk", flat=True)) == [connected.pk]
 
 
 def test_expired_browser_sessions_and_sign_in_links_are_deleted() -> None:
