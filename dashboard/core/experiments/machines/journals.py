@@ -28,6 +28,9 @@ FIRST = 1
 LAUNCH_REQUESTED = "Launch requested on "
 #: The maximum number of requests in a trial, the same as in a report. Three modes on three machines have 70.
 MAX_ATTEMPTS = 400
+#: The maximum time between the trials of two parts that one use of “Try” has started, in seconds. Requests from other
+#: machines end after 40 s, and those of a lab itself after about as long.
+TRIAL_S = 120.0
 
 
 @dataclass(slots=True)
@@ -93,7 +96,7 @@ class MergedJournal:
             self._trials[part.id] = replace(facts.trial, attempts=attempts)
             trial = self._trial()
         merged = Facts(
-            head=merge_heads(self.head, self._heads) if facts.head is not None else None,
+            head=self._merge_heads() if facts.head is not None or trial is not UNSET else None,
             columns=tuple(self._column(part, column) for column in facts.columns if column.key in own),
             states={own[key]: state for key, state in facts.states.items() if key in own},
             changes={own[key]: changes for key, changes in facts.changes.items() if key in own},
@@ -111,15 +114,35 @@ class MergedJournal:
             column = replace(column, engine=ReportedEngine(head.engine, head.engine_kind))
         return shared_column(column, part.number, part.machine)
 
+    def _newest_trials(self) -> dict[str, Trial]:
+        """Returns the trials of the last use of “Try”, by the id of the part. Parts whose machine was absent then have
+        none: their latest trial is of an earlier use."""
+        last = max((trial.at for trial in self._trials.values()), default=0.0)
+        return {part: trial for part, trial in self._trials.items() if trial.at >= last - TRIAL_S}
+
     def _trial(self) -> Trial:
-        """Merges the latest trial of every part into one. A trial has the results of one use of “Try”."""
-        newest = [(part, self._trials[part.id]) for part in self.parts if part.id in self._trials]
-        attempts = [shared_attempt(attempt, part.number) for part, trial in newest for attempt in trial.attempts]
+        """Merges the newest trials of the parts into one. A trial has the results of one use of “Try”."""
+        newest = self._newest_trials()
+        attempts = [
+            shared_attempt(attempt, part.number)
+            for part in self.parts
+            if part.id in newest
+            for attempt in newest[part.id].attempts
+        ]
         return Trial(
             tuple(attempts[:MAX_ATTEMPTS]),
-            max((trial.at for _part, trial in newest), default=0.0),
-            sum(trial.number for _part, trial in newest),
+            max((trial.at for trial in newest.values()), default=0.0),
+            sum(trial.number for trial in self._trials.values()),
         )
+
+    def _merge_heads(self) -> ExperimentHead:
+        """Merges the heads of all parts. Omits sentences about trials that ``_trial`` omits."""
+        outdated = self._trials.keys() - self._newest_trials()
+        without = {part.machine for part in self.parts if part.id in outdated}
+        heads = {
+            machine: replace(head, tried="") if machine in without else head for machine, head in self._heads.items()
+        }
+        return merge_heads(self.head, heads)
 
 
 def _columns_of(part: Part) -> dict[str, str]:

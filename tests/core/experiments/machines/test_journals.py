@@ -124,6 +124,30 @@ def test_the_requests_of_both_machines_are_one_trial() -> None:
     assert shared_request("", 2) == ""
 
 
+def test_earlier_requests_of_a_machine_that_is_absent_now_are_not_in_the_trial() -> None:
+    attempt = Attempt("loopback", "Loopback", "machine", "machine", "http://127.0.0.1/", "curl", 200)
+
+    def tried(seq: int, at: float, answer: str) -> Entry:
+        facts = Facts(head=make_head(tried=answer), trial=Trial((attempt,), at, seq))
+        return Entry(seq, at, Cause(Source.PERSON, "try"), facts)
+
+    journal = new_journal()
+    first_use = [("part1", tried(1, 1200.0, "1 of 1")), ("part2", tried(1, 1230.0, "0 of 1"))]
+    view = replay([journal.first(), *journal.extend(first_use)], View())
+    assert view.head is not None
+    assert view.head.tried == "server: 1 of 1 lab2: 0 of 1"
+    assert [one.origin for one in view.trial.attempts] == ["machine", "machine@2"]
+    unchanged = replace(tried(2, 3000.0, ""), facts=Facts(trial=Trial((attempt,), 3000.0, 2)))
+    view = replay(journal.extend([("part1", unchanged)]), view)
+    assert view.head is not None
+    assert (view.head.tried, view.trial.at, view.trial.number) == ("server: 1 of 1", 3000.0, 3)
+    assert [one.origin for one in view.trial.attempts] == ["machine"]
+    view = replay(journal.extend([("part2", tried(2, 3060.0, "1 of 1"))]), view)
+    assert view.head is not None
+    assert (view.head.tried, view.trial.number) == ("1 of 1", 4)
+    assert [one.origin for one in view.trial.attempts] == ["machine", "machine@2"]
+
+
 def test_requests_from_other_machines_are_in_the_trial() -> None:
     journal = new_journal()
     over = Attempt("from-machine-overlay", "Overlay", "@server", "host-lab2", "http://10.0.1.3/", "curl", 200)
