@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -147,16 +148,21 @@ def set_wanted(experiment: str, wanted: Wanted, *, again: bool = False) -> bool:
 
 
 def rename(experiment: str, title: str) -> str | None:
-    """Changes the name of an experiment and of its later reports, and returns the new name. An empty ``title`` restores
-    the default name. Returns None if the experiment does not exist or is being removed."""
+    """Changes the name of an experiment, of its parts on several machines, and of its later reports and measurements.
+    Returns the new name. An empty ``title`` restores the default name. Returns None if the experiment does not exist or
+    is being removed."""
     with transaction.atomic():
         row = Experiment.objects.select_for_update().exclude(wanted=Wanted.REMOVED).filter(pk=experiment).first()
         if row is None:
             return None
         spec = msgspec.json.decode(row.spec, type=ExperimentSpec)
         spec = replace(spec, title=title or default_title(spec.image, spec.port))
-        row.title, row.spec = spec.title, msgspec.json.encode(spec).decode()
-        row.save(update_fields=["title", "spec"])
+        for named in (row, *Experiment.objects.select_for_update().filter(parent=row).order_by("pk")):
+            named.title = spec.title
+            with suppress(msgspec.MsgspecError):  # the lab of another machine may have written an invalid part
+                own = msgspec.json.decode(named.spec, type=ExperimentSpec)
+                named.spec = msgspec.json.encode(replace(own, title=spec.title)).decode()
+            named.save(update_fields=["title", "spec"])
         note()
     return spec.title
 

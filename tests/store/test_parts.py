@@ -110,6 +110,16 @@ def test_the_audit_trail_names_the_experiment_and_none_of_its_parts() -> None:
     assert list(AuditEntry.objects.values_list("object", flat=True)) == [identity]
 
 
+def test_a_new_name_is_also_that_of_the_parts(whole: str) -> None:
+    lab2 = ids(whole)["lab2"]
+    assert experiment_store.rename(whole, "Shop") == "Shop"
+    assert {(row.title, load(row.pk).spec.title) for row in Experiment.objects.all()} == {("Shop", "Shop")}
+    assert [arm.key for arm in load(lab2).spec.arms] == ["host-lab2", "bridge-lab2"]
+    Experiment.objects.filter(pk=lab2).update(spec="{")
+    assert experiment_store.rename(whole, "") == "nginx on port 80"
+    assert set(Experiment.objects.values_list("title", flat=True)) == {"nginx on port 80"}
+
+
 def test_labs_drive_the_parts_and_not_the_experiment(whole: str) -> None:
     assert unsettled.load_ids() == {ids(whole)["server"]}
     assert {one.id for one in experiment_store.load_unsettled_of("lab2", "")} == {ids(whole)["lab2"]}
