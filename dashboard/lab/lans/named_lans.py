@@ -14,6 +14,8 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
 from typing import Any
 
+from django.db import DatabaseError
+
 from dashboard.core.training.capacity import Capacity, HostLimits, refuse_hosts
 from dashboard.engine.hosts.private_host import PrivateHostError
 from dashboard.engine.hosts.programs import engine_root, missing_requirement
@@ -279,6 +281,8 @@ class NamedLans:
             await work
         except (PrivateHostError, EngineError, OSError) as error:
             self._problems[name] = str(error)
+        except DatabaseError as error:
+            self._problems[name] = f"The database does not answer: {error}. Try again."
         finally:
             self._stages.pop(name, None)
             self._tasks.pop(name, None)

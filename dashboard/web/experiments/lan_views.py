@@ -36,6 +36,15 @@ LABELS = {
 }
 
 
+#: The stage of a LAN during each change that a user can request.
+STAGES = {
+    "remove": LanStage.REMOVING,
+    "start": LanStage.STARTING,
+    "swarm": LanStage.FORMING,
+    "leave": LanStage.LEAVING,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class LaunchHost:
     """A host of a LAN, or a machine, on which experiments can be launched.
@@ -179,6 +188,9 @@ async def change(request: HttpRequest, name: str, what: str) -> HttpResponse:
     if found is None:
         return await _show(request, problem=_("No LAN has this name. Choose one from the list."), status=404)
     if problem := await to_db_thread(_refuse_change, request, found):
+        return await _show(request, problem=problem, status=409)
+    if found.stage not in {LanStage.READY, STAGES.get(what)}:  # the lab would drop the command
+        problem = _("The LAN %(name)s is being changed. Try again when that has ended.") % {"name": name}
         return await _show(request, problem=problem, status=409)
     try:
         if what == "remove":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from django.db import OperationalError
 
 from dashboard.core.training.capacity import Capacity
 from dashboard.engine.hosts.private_host import PrivateHostError
@@ -13,6 +14,7 @@ from dashboard.engine.protocol import EngineError
 from dashboard.lab.lans import named_lans as module
 from dashboard.lab.lans.named_lans import NamedLans
 from dashboard.lab.lans.states import LanStage
+from dashboard.lab.training.group_labs import GroupLabs
 from tests.lab.lans.fake_machine import OFFICE, ROOM, Machine, reaches
 from tests.support.polling import eventually
 
@@ -90,6 +92,25 @@ async def test_a_lan_that_cannot_be_created_shows_why_until_it_is_dismissed(lans
     assert (state.problem, state.hosts) == ("No memory.", ())
     lans.remove("office")
     assert lans.states() == ()
+
+
+async def test_a_removal_that_the_database_prevents_shows_why_and_can_be_repeated(
+    lans: NamedLans, labs: GroupLabs, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(_host: str, _reason: str) -> None:
+        raise OperationalError("database is locked")
+
+    machine.add("office")
+    await reaches(lans, "office")
+    with monkeypatch.context() as broken:
+        broken.setattr(labs, "forget", fail)
+        lans.remove("office")
+        problem = "The database does not answer: database is locked. Try again."
+        await eventually(lambda: [state.problem for state in lans.states()] == [problem])
+    assert list(machine.lans) == ["office"]
+    await reaches(lans, "office")
+    lans.remove("office")
+    await eventually(lambda: lans.states() == ())
 
 
 async def test_a_swarm_is_formed_and_ended(lans: NamedLans, machine: Machine) -> None:

@@ -157,6 +157,17 @@ async def test_a_button_changes_the_lan(me: Person, lans: Lans, what: str, call:
     assert lans.calls == [call]
 
 
+@pytest.mark.parametrize("what", ["remove", "start", "swarm", "leave"])
+async def test_a_command_during_another_change_of_the_lan_is_refused(me: Person, lans: Lans, what: str) -> None:
+    lans.states = (replace(OFFICE, stage=LanStage.CREATING),)
+    answer = await post(f"/lans/office/{what}/", me)
+    assert answer.status == 409
+    assert "The LAN office is being changed. Try again when that has ended." in answer.text
+    assert lans.calls == []
+    lans.states = (replace(OFFICE, stage=lan_views.STAGES[what]),)
+    assert (await post(f"/lans/office/{what}/", me)).status == 302, "this change is already in progress"
+
+
 async def test_the_removal_of_a_lan_names_how_many_experiments_end(me: Person, lans: Lans) -> None:
     create = database_sync_to_async(experiment_store.create_experiment)
     own, other = OFFICE.hosts
