@@ -32,6 +32,8 @@ from dashboard.store.operations.advisory_lock import AdvisoryLock
 
 log = logging.getLogger(__name__)
 RETRY_S = 3.0
+#: Seconds between two checks whether this lab still holds its lock in the database.
+LOCK_CHECK_S = deployment.HEARTBEAT_S
 #: Seconds that ``close_lab`` waits for the removal of what workshops created; the next start removes the rest.
 CLEAN_UP_S = 10.0
 #: The errors because of which a lab cannot open now: no engine, no private host, another lab, no database, or
@@ -41,6 +43,13 @@ LAB_CANNOT_OPEN = (EngineError, PrivateHostError, LabBusyError, DatabaseError, O
 
 class LabUnavailableError(Exception):
     """The lab is not open or cannot be reached; ``str()`` is a message for the user."""
+
+
+def _other_lab() -> LabBusyError:
+    """Returns the error of a lab whose lock in the database another lab holds."""
+    machine = machines.here()
+    of = f"machine {machine}" if machine else "database"
+    return LabBusyError(f"Another lab drives the experiments of this {of}. This lab waits until the other one ends.")
 
 
 class Supervisor:
@@ -58,6 +67,7 @@ class Supervisor:
         self._confirmed_at = -math.inf
         self._loop: asyncio.AbstractEventLoop | None = None
         self._retry: asyncio.Task[None] | None = None
+        self._lock_check: asyncio.Task[None] | None = None
         self.problem = ""
         #: Whether the lab waits because another lab holds this machine's lock in the database, or the data folder.
         self.waits = False
@@ -109,10 +119,16 @@ class Supervisor:
         reason if the lab is not open."""
         return self._opened(self._terminals)
 
-    async def open_lab(self, data_dir: Path, say: Callable[[str], None]) -> None:
+    async def open_lab(self, data_dir: Path, say: Callable[[str], None], *, check_lock: bool = False) -> None:
         """Opens the lab. If this fails with one of ``LAB_CANNOT_OPEN``, tries again in the background until it
-        succeeds. ``say`` is called with messages for the user."""
+        succeeds. ``say`` is called with messages for the user.
+
+        If ``check_lock`` is true, checks in the background that this lab still holds its lock in the database.
+        Otherwise the caller must call ``holds_database``.
+        """
         self._loop = asyncio.get_running_loop()
+        if check_lock and advisory_lock.is_shared():
+            self._lock_check = self._loop.create_task(self._check_lock(data_dir, say), name="database-lock")
         try:
             await self._open(data_dir, say)
         except LAB_CANNOT_OPEN as error:
@@ -158,13 +174,9 @@ class Supervisor:
         """
         if not advisory_lock.is_shared():
             return None
-        machine = machines.here()
-        shared, self._confirmed_at = AdvisoryLock(advisory_lock.lab_of(machine)), time.monotonic()
+        shared, self._confirmed_at = AdvisoryLock(advisory_lock.lab_of(machines.here())), time.monotonic()
         if not await asyncio.to_thread(shared.acquire):
-            of = f"machine {machine}" if machine else "database"
-            raise LabBusyError(
-                f"Another lab drives the experiments of this {of}. This lab waits until the other one ends."
-            )
+            raise _other_lab()
         stack.push_async_callback(asyncio.to_thread, shared.release)
         return shared
 
@@ -188,6 +200,22 @@ class Supervisor:
             self._confirmed_at = requested_at
         return holds
 
+    async def _check_lock(self, data_dir: Path, say: Callable[[str], None]) -> None:
+        """Closes the lab if another lab has taken its lock in the database, and opens it again when that one ends. A
+        lock that was only lost with its connection, for example because the database has restarted, is taken again."""
+        while True:
+            await asyncio.sleep(LOCK_CHECK_S)
+            if await self.holds_database():
+                continue
+            self._lock = None  # only opening the lab may take it again
+            self._note_problem(_other_lab())
+            say(self.problem)
+            try:
+                await self._close(say, leave=True)
+            except Exception:
+                log.exception("the lab could not be closed completely")
+            self._retry = asyncio.create_task(self._retry_open(data_dir, say))
+
     def require_database(self) -> None:
         """Raises LabUnavailableError if the database has been silent for so long that another lab may have taken
         over."""
@@ -210,17 +238,21 @@ class Supervisor:
         If ``leave`` is true, all this is kept for the next lab. This does not apply if the engine ends with this
         process. ``say`` is called with messages for the user.
         """
-        if self._retry is not None:
-            self._retry.cancel()
-            await asyncio.gather(self._retry, return_exceptions=True)
-            self._retry = None
+        tasks = [task for task in (self._lock_check, self._retry) if task is not None]
+        self._lock_check = self._retry = None
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._close(say, leave=leave and not (self._lab is not None and self._lab.context.temporary))
+
+    async def _close(self, say: Callable[[str], None], *, leave: bool) -> None:
+        """Closes the lab. ``leave`` is as in ``close_lab``, and applies in any case."""
         hosts, self._hosts, self._labs = self._hosts, None, None
         lans, self._lans = self._lans, None
         terminals, self._terminals = self._terminals, None
         if terminals is not None:
             await terminals.close()
         lab, self._lab = self._lab, None
-        leave = leave and not (lab is not None and lab.context.temporary)
         if lans is not None:
             await lans.close(stop=not leave)
         if hosts is not None:

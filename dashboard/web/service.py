@@ -143,7 +143,7 @@ class Service(Supervisor):
             await lab.start(self.link)
             return
         if self.role.drives:
-            await self.open_lab(data_dir, say)
+            await self.open_lab(data_dir, say, check_lock=True)
             return
         labs = self.labs = RemoteLabs(self.nats)
         self._remote = labs.server

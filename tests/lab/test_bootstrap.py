@@ -25,6 +25,8 @@ from dashboard.lab.supervisor import Supervisor
 from dashboard.lab.training.hosts import GroupHosts
 from dashboard.store import experiments as experiment_store
 from dashboard.store import journal as journal_store
+from dashboard.store.operations import advisory_lock
+from dashboard.web.service import Service
 from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import RecordingPublisher
 from tests.support.polling import eventually, others_run
@@ -175,6 +177,65 @@ async def test_a_lab_opens_once_the_files_of_ended_hosts_can_be_removed(
         assert not supervisor.problem
     finally:
         await supervisor.close_lab(lambda _text: None)
+
+
+async def test_the_lab_of_a_server_closes_while_another_lab_holds_its_lock_in_the_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, transactional_db: None
+) -> None:
+    engine, said = FakeEngine(), list[str]()
+    is_free = True
+
+    class Lock:
+        """The lock in PostgreSQL, whose connection is lost when another lab takes it."""
+
+        since = 1.0
+
+        def __init__(self, _number: int) -> None:
+            pass
+
+        def acquire(self) -> bool:
+            return is_free
+
+        holds = acquire
+
+        def release(self) -> None:
+            pass
+
+    async def passing(*_: object, **__: object) -> tuple[FakeEngine, EngineInfo, None]:
+        return engine, await engine.info(), None
+
+    monkeypatch.setattr(bootstrap, "open_engine", passing)
+    monkeypatch.setattr(advisory_lock, "is_shared", lambda: True)
+    monkeypatch.setattr(supervisor_module, "AdvisoryLock", Lock)
+    monkeypatch.setattr(supervisor_module, "RETRY_S", 0.01)
+    monkeypatch.setattr(supervisor_module, "LOCK_CHECK_S", 0.01)
+    supervisor = Service()
+    try:
+        await supervisor.start(tmp_path, said.append)
+        identity = await database_sync_to_async(experiment_store.create_experiment)(make_spec("none"))
+        supervisor.wake()
+        await eventually(lambda: engine.made)
+        made = set(engine.made)
+        is_free = False
+        await eventually(lambda: supervisor.waits and supervisor._stack is None)
+        assert supervisor.context is None
+        assert supervisor.problem == said[0]
+        assert said[0].startswith("Another lab drives the experiments of this database.")
+        assert set(engine.made) == made, "they belong to the other lab"
+        is_free = True
+        await eventually(lambda: supervisor.context)
+        assert not supervisor.problem
+
+        async def runs() -> bool:
+            head = (await database_sync_to_async(journal_store.view)(identity)).head
+            return head is not None and head.phase is Phase.RUNNING
+
+        await eventually(runs)
+        assert set(engine.made) == made, "it has adopted them"
+    finally:
+        await supervisor.stop(said.append)
+    assert engine.made == {}
+    assert said[-1] == "Stopped 1 running experiment."
 
 
 async def test_a_lab_that_first_waits_for_a_lock_may_start_a_private_host_once(
