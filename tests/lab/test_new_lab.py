@@ -59,12 +59,6 @@ async def test_a_new_lab_adopts_what_runs(lab_harness: LabHarness, engine_host: 
     assert {f"{key} is observed again" for key in states if key not in OBSERVERS} <= set(texts)
     assert not any(" started" in text or "changes" in text for text in texts), texts
     assert all(entry.facts.states == {} for entry in all_entries[entries:])
-    # Without a network, Docker's embedded DNS server answers with an error only if it receives an ICMP error, and the
-    # kernel limits the rate of these. So these lookups may differ.
-    embedded = states.pop("user-bridge")
-    assert [one.name for one in embedded.lookups if one.answers] == [
-        one.name for one in view.states["user-bridge"].lookups if one.answers
-    ]
     assert all(view.states[key].lookups == state.lookups for key, state in states.items())
     head = await lab_harness.stop(identity)
     assert all(check.ok for check in head.proof)

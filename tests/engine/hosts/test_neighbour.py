@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import subprocess
 from collections.abc import Iterator
 from functools import partial
@@ -108,3 +109,16 @@ def test_the_neighbour_ends_with_its_host(tmp_path: Path) -> None:
     finally:
         subprocess.run(["ip", "link", "delete", link], check=False, capture_output=True)
         asyncio.run(private_host.stop_all(tmp_path))
+
+
+@pytest.mark.engine
+def test_every_packet_of_a_burst_to_another_network_is_rejected(host: PrivateHost) -> None:
+    with Namespace.of_pid(host.pid) as namespace:
+        sockets = [namespace.run(lambda: socket.socket(type=socket.SOCK_DGRAM)) for _ in range(200)]
+    for one in sockets:
+        one.connect(("198.51.100.53", 53))
+        one.send(b"query")
+    for one in sockets:
+        one.settimeout(DEADLINE_S)
+        with one, pytest.raises(OSError, match="No route to host"):
+            one.recv(1)

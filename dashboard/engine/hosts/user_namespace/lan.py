@@ -4,9 +4,11 @@ The host gets eth0 with an address. The switch and the router share another netw
 without Docker, has a namespace of its own.
 
 The router rejects packets to all other networks with a firewall rule. Without the rule, the kernel would limit the rate
-of its ICMP errors (net.ipv4.route.error_cost), and every name lookup would take seconds to fail. A neighbour has routes
-through the first host to the networks from which Docker takes its subnets. So only the host's rules decide whether the
-neighbour's packets reach a container.
+of its ICMP errors (net.ipv4.route.error_cost), and every name lookup would take seconds to fail. Its other limits on
+ICMP errors are off (net.ipv4.icmp_ratemask). With them, a series of lookups would fail in different ways.
+
+A neighbour has routes through the first host to the networks from which Docker takes its subnets. So only the host's
+rules decide whether the neighbour's packets reach a container.
 
 The mounts that ``create_lan`` makes keep the namespaces alive until the last host on the LAN stops. A host that is
 started again joins a host that still runs, or creates the namespaces anew.
@@ -34,7 +36,7 @@ SETTINGS = (
     ("bridge/bridge-nf-call-iptables", "0"),
     ("bridge/bridge-nf-call-ip6tables", "0"),
     ("ipv4/ip_forward", "1"),
-    ("ipv4/icmp_ratelimit", "0"),
+    ("ipv4/icmp_ratemask", "0"),
 )
 REJECT = "iptables -w 5 -A FORWARD -j REJECT --reject-with icmp-admin-prohibited"
 IPV6_DISABLED = "/proc/sys/net/ipv6/conf/default/disable_ipv6"
