@@ -10,10 +10,9 @@ from dashboard.core.claims.model import Claim, Judgement, Need, Topic
 from dashboard.core.comparison.text_table import printable
 from dashboard.core.reports.model import ClaimResult, ClaimVerdict
 
-#: Needs of claims that run on the private hosts that a run starts.
-ON_HOSTS = frozenset({Need.ALONE, Need.PORT_80, Need.PRIVATE, Need.MEASURE})
-#: Needs that require a private host: the claim uses ports that the reader's own programs may hold, or changes files.
-NOT_HARMLESS = ON_HOSTS | {Need.OWN_HOST}
+#: Needs that require a private host: the claim uses ports that the reader's own programs may hold, changes files, or
+#: starts a further private host with options of dockerd.
+NOT_HARMLESS = frozenset({Need.ALONE, Need.PORT_80, Need.PRIVATE, Need.OWN_HOST, Need.MEASURE})
 #: The number of claims that run at the same time.
 MAX_CONCURRENT = 3
 #: A symbol for each verdict: neither colour nor the word alone carries it.
@@ -97,9 +96,10 @@ class ClaimsRun:
 class Plan:
     """Where each claim of a run is executed.
 
-    ``harmless`` claims run on any engine, or on a private host of their own if they need one (``Need.OWN_HOST``).
-    ``shared`` claims run concurrently on one private host. ``quiet`` claims measure times, so they run on the same host
-    after the ``shared`` ones, one at a time. ``alone`` claims run on a second private host, one at a time.
+    ``harmless`` claims run on any engine. ``shared`` claims run concurrently on one private host. They include claims
+    that start a host of their own (``Need.OWN_HOST``), because these are about the engine of private hosts, not about
+    the user's. ``quiet`` claims measure times, so they run on the same host after the ``shared`` ones, one at a time.
+    ``alone`` claims run on a second private host, one at a time.
     """
 
     harmless: tuple[Claim, ...] = ()
@@ -117,7 +117,7 @@ def make_plan(claims: Iterable[Claim]) -> Plan:
         elif Need.ALONE in claim.needs:
             groups["alone"].append(claim)
         else:
-            groups["shared" if claim.needs & ON_HOSTS else "harmless"].append(claim)
+            groups["shared" if claim.needs & NOT_HARMLESS else "harmless"].append(claim)
     return Plan(**{name: tuple(group) for name, group in groups.items()})
 
 

@@ -160,8 +160,9 @@ async def open_engines(
     if number:
         version = await asyncio.to_thread(private_engine_version)
         say(
-            "Starting private hosts for claims that need exclusive use of a machine's ports or files. They run "
-            f"dockerd{f' {version}' if version else ''}; this engine has version {context.info.version}."
+            "Starting private hosts for claims that need exclusive use of a machine's ports or files, or options of "
+            f"dockerd. The hosts run dockerd{f' {version}' if version else ''}; this engine has version "
+            f"{context.info.version}."
         )
     own, *others = await asyncio.gather(
         open_engine(context.engine, context.data_dir, context.watches, host),

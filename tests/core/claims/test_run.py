@@ -31,7 +31,7 @@ def test_a_plan_has_every_claim_once_and_those_that_need_ports_or_files_on_priva
     assert sorted(one.id for group in groups for one in group) == sorted(one.id for one in ALL)
     assert all(groups)
     assert make_plan(plan.harmless).harmless == plan.harmless
-    assert all(not one.needs - {Need.IPV6, Need.OWN_HOST} for one in plan.harmless)
+    assert all(not one.needs - {Need.IPV6} for one in plan.harmless)
     assert all(Need.ALONE in one.needs for one in plan.alone)
     assert {exclusive_ports(one) for one in plan.shared} == {(), (80,)}
 
@@ -108,6 +108,7 @@ def test_the_text_of_a_run_has_each_statement_with_reasons_and_the_evidence_of_c
     [
         (Need.PRIVATE, "shared"),
         (Need.PORT_80, "shared"),
+        (Need.OWN_HOST, "shared"),
         (Need.ALONE, "alone"),
         (Need.MEASURE, "quiet"),
         (Need.IPV6, "harmless"),

@@ -13,11 +13,13 @@ from typing import Any
 import pytest
 
 from dashboard.core.claims.catalogue import all_claims
+from dashboard.core.claims.engine_facts import PODMAN, EngineFacts
 from dashboard.core.claims.lines import mutate
-from dashboard.core.claims.model import Claim, Judgement, Need, Topic, holds
+from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic, holds
 from dashboard.core.claims.questions import all_questions
-from dashboard.core.claims.run import ClaimsRun, ClaimState, ExecutedClaim, make_plan
+from dashboard.core.claims.run import NOT_HARMLESS, ClaimsRun, ClaimState, ExecutedClaim, make_plan
 from dashboard.core.claims.testbed import NotTestableError, Testbed
+from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.core.reports.model import ClaimVerdict
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.firewalls.ufw import unpacked_package
@@ -25,7 +27,7 @@ from dashboard.engine.hosts.private_host import PrivateHostError
 from dashboard.engine.lab_image import LabImageUnavailableError
 from dashboard.engine.protocol import EngineUnreachable
 from dashboard.lab.claims import executor as claims
-from dashboard.lab.claims.engines import ClaimEngine, open_engine, start_private_engine
+from dashboard.lab.claims.engines import ClaimEngine, EngineLock, open_engine, start_private_engine
 from dashboard.lab.claims.executor import ClaimEngines, ClaimRunner, open_engines
 from dashboard.lab.claims.testbed_timing import Timings
 from dashboard.lab.context import LABEL
@@ -39,8 +41,11 @@ from tests.support.workers import outside
 pytestmark = pytest.mark.engine
 INSTALLATION = "claims-test"
 CLAIMS = all_claims()
-#: The first harmless claim of each topic. The gate mutates only these; ``--all`` mutates every claim.
-MUTATED_IN_GATE = {claim.topic: claim for claim in reversed(make_plan(CLAIMS).harmless)}
+#: The first claim of each topic that is harmless or starts an engine of its own. The gate mutates only these; ``--all``
+#: mutates every claim.
+MUTATED_IN_GATE = {
+    claim.topic: claim for claim in reversed(CLAIMS) if not claim.needs & (NOT_HARMLESS - {Need.OWN_HOST})
+}
 #: The claims that the gate executes: the most direct one of every fifth question, one of each topic, and one that
 #: measures. ``--all`` executes every claim; ``tests/engine/facts`` proves some of them with other means.
 IN_GATE = {
@@ -268,6 +273,23 @@ async def test_claims_start_in_the_order_of_the_question(engine: ClaimEngine) ->
     asked = [observed("direct", Need.PRIVATE), observed("own", Need.OWN_HOST), observed("more", Need.PRIVATE)]
     await run(engine, *asked, _slots=asyncio.Semaphore(1))
     assert started == ["direct", "own", "more"]
+
+
+async def test_claims_that_start_an_engine_expect_what_private_hosts_do(engine: ClaimEngine) -> None:
+    """Private hosts run dockerd without the options of the user's engine, which may be Podman."""
+
+    async def observe(_testbed: Testbed) -> None:
+        """Observes nothing."""
+
+    elsewhere = (Expectation(PODMAN, not_testable="Podman has no dockerd with this option."),)
+    own_host = replace(claim_of(observe, frozenset({Need.OWN_HOST})), otherwise=elsewhere)
+    harmless = replace(claim_of(observe, name="two"), otherwise=elsewhere)
+    podman = replace(engine, facts=EngineFacts(kind=EngineKind.PODMAN), lock=EngineLock())
+    found = (await run(engine, own_host, harmless, engines=ClaimEngines(podman, shared=engine))).results
+    assert [(one.verdict, one.condition) for one in found] == [
+        (ClaimVerdict.HOLDS, ""),
+        (ClaimVerdict.NOT_TESTABLE, "with Podman"),
+    ]
 
 
 async def test_a_missing_feature_is_reported_and_nothing_is_launched(engine: ClaimEngine, fake: FakeEngine) -> None:
