@@ -13,7 +13,7 @@ from dashboard.core.claims.catalogue import all_claims
 from dashboard.core.claims.catalogue.mac_ignored import CLAIM as MAC
 from dashboard.core.claims.engine_facts import DaemonOptions, EngineFacts
 from dashboard.core.claims.misconceptions import all_misconceptions
-from dashboard.core.claims.model import differs, holds
+from dashboard.core.claims.model import differs, holds, not_testable
 from dashboard.core.claims.run import NOT_HARMLESS, ClaimState, ExecutedClaim
 from dashboard.core.operations.heartbeat import Distribution, Heartbeat, LabMetrics, LabStatus
 from dashboard.models import ClaimOutcome, ClaimRun
@@ -203,6 +203,19 @@ def test_an_engine_that_behaves_differently_makes_no_prediction_right_or_wrong(o
     claim_runs.finish(run, claim_runs.FINISHED, 1.0)
     page = owner.get(f"/misconceptions/{MISCONCEPTION.id}/?run={run}", **HERE).content.decode()
     assert "This engine behaved differently" in page
+    assert ">correct<" not in page
+    assert ">incorrect<" not in page
+
+
+def test_a_misconception_that_could_not_be_tested_states_nothing_about_the_engine(owner: Client) -> None:
+    run = claim_runs.create_run([MISCONCEPTION.claim.id], misconception=MISCONCEPTION.id, prediction="0")
+    untested = ExecutedClaim.from_judgement(MISCONCEPTION.claim, not_testable("It needs a private host: no root."))
+    claim_runs.record_state(run, MISCONCEPTION.claim.id, ClaimState.DONE, untested)
+    claim_runs.finish(run, claim_runs.FINISHED, 1.0)
+    page = owner.get(f"/misconceptions/{MISCONCEPTION.id}/?run={run}", **HERE).content.decode()
+    assert "It needs a private host: no root." in page
+    assert "Your prediction is neither correct nor incorrect: the setup could not be tested here." in page
+    assert "This engine behaved differently" not in page
     assert ">correct<" not in page
     assert ">incorrect<" not in page
 
