@@ -18,7 +18,7 @@ from dashboard.engine.images import ImageChoice, ensure_image
 from dashboard.engine.lab_image import LabImageUnavailableError
 from dashboard.engine.lans.swarm_node import init, leave
 from dashboard.engine.protocol import ContainerFacts, EngineError, EngineUnreachable
-from dashboard.engine.removal import wait_removed
+from dashboard.engine.removal import remove_containers, wait_removed
 from dashboard.lab.context import LABEL, Context
 from dashboard.lab.workshops.snapshot import WorkshopHost
 from dashboard.netns.exec_tool import run_inside
@@ -243,12 +243,7 @@ async def _run_on_engine(host: WorkshopHost, action: actions.Action) -> str:
             await asyncio.gather(*(_stop(host, name) for name in action.names))
             return "\n".join(action.names)
         case actions.Remove():
-            for name in action.names:
-                facts = await engine.inspect_container(name)
-                if facts.running and not action.force:
-                    raise EngineError(f"cannot remove container {name}: container is running: stop it first", 409)
-                await engine.remove_container(facts.id)
-            return "\n".join(action.names)
+            return await remove_containers(engine, action.names, force=action.force)
         case actions.CreateNetwork():
             return await engine.create_network(action.name, action.driver, dict(host.labels), dict(action.options))
         case actions.RemoveNetwork():

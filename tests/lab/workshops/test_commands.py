@@ -160,6 +160,23 @@ async def test_a_container_with_rm_is_stopped_only_once_it_is_removed(fake: Fake
         assert (await stopping).output == "web"
 
 
+async def test_a_container_that_cannot_be_removed_does_not_keep_the_next_ones(fake: FakeEngine, tmp_path: Path) -> None:
+    """As with ``docker rm``: a cleanup removes what is there, and with -f a missing container is no error."""
+    async with host_for(fake, tmp_path) as host:
+        for name in ("web", "shop", "old"):
+            await run_ok(host, f"docker run -d --name {name} nginx")
+        assert await run_ok(host, "docker rm -f gone web") == "No such container: gone\nweb"
+        await run_ok(host, "docker stop old")
+        refused = await press(host, "docker rm gone shop old")
+        assert refused.failed.split("; ") == [
+            "No such container: gone",
+            "cannot remove container shop: container is running: stop it first",
+        ]
+        assert [container.name for container in await fake.containers({})] == ["shop"]
+        fake.refuse["remove_container"] = EngineError("device is busy", 500)
+        assert (await press(host, "docker rm -f gone shop")).failed == "device is busy"
+
+
 async def test_an_unreachable_engine_is_not_a_refusal(fake: FakeEngine, tmp_path: Path) -> None:
     async with host_for(fake, tmp_path) as host:
         fake.refuse["start_container"] = EngineError("the port is taken", 500)
