@@ -9,7 +9,7 @@ from dashboard.core.workshops.repetition import History, commands_to_repeat
 from dashboard.lab.workshops.files import BUILT_IN, read_folder
 
 RUN = "docker run -d --name web --network bridge nginx"
-CURL = "curl -i http://127.0.0.1/"
+CURL, STATUS = "curl -i http://127.0.0.1/", "ufw status verbose"
 STOP, REMOVE = "docker stop web", "docker rm -f web"
 
 
@@ -22,7 +22,7 @@ WORKSHOP = Workshop(
     "W",
     "About.",
     (
-        Step("launch", "L", "Text.", run=(command(RUN), command(CURL))),
+        Step("launch", "L", "Text.", run=(command(RUN), command(CURL), command(STATUS))),
         Step("stop", "S", "Text.", run=(command(STOP), command(REMOVE))),
     ),
 )
@@ -49,6 +49,12 @@ def test_a_step_that_was_typed_is_repeated_with_its_commands_when_it_was_done() 
     records = {"launch": StepRecord(passed_at=2.0)}
     assert lines(History(records, [did(3, "stop", STOP)])) == [RUN, STOP]
     assert lines(History({"launch": StepRecord(opened_at=1.0)}, [])) == []
+
+
+def test_a_button_that_only_reads_does_not_mean_that_nothing_was_typed() -> None:
+    records = {"launch": StepRecord(passed_at=2.0)}
+    for line in (CURL, STATUS):
+        assert lines(History(records, [did(1, "launch", line), did(3, "stop", STOP)])) == [RUN, STOP]
 
 
 def test_the_members_of_a_team_are_one_history() -> None:
