@@ -23,6 +23,10 @@ PUBLIC_SERVERS = frozenset({"8.8.8.8", "8.8.4.4", "2001:4860:4860::8888", "2001:
 
 #: The outcome of a lookup where resolv.conf could not be read: which servers a program would ask is unknown.
 NO_RESOLVER = "unknown: resolv.conf is not readable"
+#: The outcome of a lookup that was to be made in a network namespace that no longer exists.
+NAMESPACE_GONE = "namespace gone"
+#: The outcomes of lookups that were not made: they do not tell whether the name has an address.
+NOT_MADE = frozenset({NO_RESOLVER, NAMESPACE_GONE})
 
 _MAX_SERVERS = 3  # MAXNS of resolver(3): further servers in the file are never queried
 _MAX_VALUES = 64

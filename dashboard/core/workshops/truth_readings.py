@@ -80,8 +80,8 @@ def _resolver_origin(arguments: Arguments, observation: Observation) -> str:
 
 
 def _name_resolves(arguments: Arguments, observation: Observation) -> str:
-    container, answers = looked_up(arguments, observation)
-    return "" if container is None else ("yes" if answers else "no")
+    _container, answers = looked_up(arguments, observation)
+    return "" if answers is None else ("yes" if answers else "no")
 
 
 def _client_seen(arguments: Arguments, observation: Observation) -> str:

@@ -1,5 +1,4 @@
-"""The methods of a testbed that read namespaces, files, responses and rules: from the kernel if possible, otherwise
-from the Engine."""
+"""Reads namespaces, files, responses and rules for a testbed: from the kernel if possible, else from the Engine."""
 
 import asyncio
 import shlex
@@ -20,6 +19,7 @@ from dashboard.core.claims.testbed import (
     Transfer,
 )
 from dashboard.core.modes import MACHINE, Mode
+from dashboard.core.namespaces.resolver import NOT_MADE
 from dashboard.core.namespaces.state import Lookup, NamespaceState, Resolver
 from dashboard.engine.decoding import container_facts
 from dashboard.engine.hosts import private_host
@@ -222,11 +222,13 @@ class TestbedReader:
                     await _run_tool(neighbour, line.split())
 
     async def lookup(self, place: Place, name: str) -> Lookup:
-        """Resolves a name in the network namespace of ``place``, with the resolver configuration and the hosts file of
-        ``place``."""
+        """Resolves a name in the network namespace of ``place``, with its resolver configuration and hosts file."""
         state = await self.state(place)
         async with self._namespace(place) as namespace:
-            return await lookup(namespace, self._text(name), state.resolver or Resolver(), state.hosts)
+            found = await lookup(namespace, self._text(name), state.resolver or Resolver(), state.hosts)
+        if found.outcome in NOT_MADE:
+            raise NotTestableError(f"{found.name} could not be looked up: {found.outcome}.")
+        return found
 
     async def execute(self, place: Place, command: str) -> tuple[int, str]:
         """Runs a command and returns its exit code and output. In a container, the command runs as with
@@ -252,8 +254,7 @@ class TestbedReader:
             return await transfer(outgoing, incoming, self._text(address), port, size)
 
     async def memory_kib(self, pids: Sequence[int]) -> int:
-        """Returns the memory of these processes in KiB: the sum of their ``proportional_kib``. A process that has
-        exited counts as 0."""
+        """Returns the sum of ``proportional_kib`` of these processes."""
         return await asyncio.to_thread(lambda: sum(proportional_kib(pid) for pid in pids))
 
     async def nat_rules(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from msgspec import UNSET
 
 from dashboard.core.modes import MACHINE, Mode
 from dashboard.core.namespaces.hosts_file import parse_hosts
-from dashboard.core.namespaces.resolver import classify, parse_resolv_conf
+from dashboard.core.namespaces.resolver import NAMESPACE_GONE, classify, parse_resolv_conf
 from dashboard.core.namespaces.state import HostsEntry, Lookup, NamespaceState, Origin, Resolver, sorted_state
 from dashboard.lab.watch_pool import WatchPool
 from dashboard.netns.files import read_inside, shows_files
@@ -244,7 +244,7 @@ class Observer:
     async def _lookup(self, observed: Observation, name: str) -> Lookup:
         namespace = self._pool.namespace(observed.inode)
         if namespace is None:
-            return Lookup(name, "namespace gone")
+            return Lookup(name, NAMESPACE_GONE)
         return await lookup(namespace, name, observed.state.resolver or Resolver(), observed.state.hosts)
 
     def _on_kernel_change(self, key: str, view: KernelView) -> None:

@@ -12,6 +12,7 @@ EMPTY = make_observation()
 HOST = make_observation(make_container("web", "host"), connections=(make_connection(),))
 BRIDGE = make_observation(make_container("web", "bridge", publish=8080))
 USER = make_observation(make_container("shop", "user-bridge", lookups=answered("shop", "172.18.0.2")))
+NAMELESS = make_observation(make_container("web", "bridge", lookups=answered("shop")))
 TABBED = make_observation(machine=make_machine(sysctls={"net.ipv4.ping_group_range": "1\t0"}))
 V6 = make_observation(make_container("web", "host"), connections=(make_connection(server="::1", client="[::1]:4000"),))
 
@@ -35,7 +36,10 @@ TABLE: list[tuple[str, dict[str, str | int], Observation, str]] = [
     ("resolver-origin", {}, HOST, "copy"),
     ("resolver-origin", {}, EMPTY, ""),
     ("name-resolves", {"lookup": "shop"}, USER, "yes"),
-    ("name-resolves", {"lookup": "shop"}, BRIDGE, "no"),
+    ("name-resolves", {"lookup": "shop"}, NAMELESS, "no"),
+    ("name-resolves", {"lookup": "shop"}, BRIDGE, ""),
+    ("name-resolves", {"lookup": "shop"}, make_observation(make_container("web", state=None)), ""),
+    ("name-resolves", {"lookup": "shop"}, EMPTY, ""),
     ("client-seen", {"port": 80}, HOST, "127.0.0.1"),
     ("client-seen", {"port": 80}, V6, "::1"),
     ("client-seen", {"port": 80}, EMPTY, ""),

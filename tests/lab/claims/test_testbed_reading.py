@@ -12,6 +12,7 @@ import pytest
 from dashboard.core.claims.engine_facts import EngineFacts
 from dashboard.core.claims.testbed import NEIGHBOUR, NotTestableError
 from dashboard.core.modes import MACHINE
+from dashboard.core.namespaces.state import NamespaceState, Origin, Resolver
 from dashboard.core.paths.nat_rules import packets_to
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts.private_host import PrivateHost
@@ -92,6 +93,20 @@ async def test_a_remote_engine_is_not_testable(fake: FakeEngine) -> None:
     ):
         with pytest.raises(NotTestableError, match="not a process of this machine"):
             await reading
+
+
+async def test_a_lookup_without_a_readable_resolv_conf_is_not_testable(
+    fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise a claim that a name is unknown would be confirmed."""
+
+    async def state(_place: str) -> NamespaceState:
+        return NamespaceState(1, resolver=Resolver(origin=Origin.UNREADABLE))
+
+    testbed = EngineTestbed(ClaimEngine(fake, fake.facts, "nginx", WatchPool()), {}, "nm-reading")
+    monkeypatch.setattr(testbed, "state", state)
+    with pytest.raises(NotTestableError, match=r"web could not be looked up: .*resolv.conf is not readable"):
+        await testbed.lookup(MACHINE, "web")
 
 
 @pytest.mark.engine

@@ -3,6 +3,7 @@
 from functools import partial
 
 from dashboard.core.namespaces.addresses import address_of
+from dashboard.core.namespaces.resolver import NOT_MADE
 from dashboard.core.namespaces.state import NamespaceState
 from dashboard.core.workshops.checks.check_types import (
     PLACE,
@@ -145,13 +146,15 @@ def _resolver(arguments: Arguments, observation: Observation) -> Finding:
     return Finding(ok, expected, f"{servers} ({ORIGINS.get(resolver.origin, resolver.origin)})")
 
 
-def looked_up(arguments: Arguments, observation: Observation) -> tuple[ContainerSnapshot | None, tuple[str, ...]]:
+def looked_up(
+    arguments: Arguments, observation: Observation
+) -> tuple[ContainerSnapshot | None, tuple[str, ...] | None]:
     """Returns the newest running container that matches (None if none matches), and the addresses to which the name in
-    the check's arguments resolved in this container."""
+    the check's arguments resolved in this container (None if the name was not looked up there)."""
     container = newest(observation, selector_of(arguments))
     lookups = container.state.lookups if container and container.state else ()
-    name = arguments["lookup"]
-    return container, tuple(address for lookup in lookups if lookup.name == name for address in lookup.answers)
+    made = [each for each in lookups if each.name == arguments["lookup"] and each.outcome not in NOT_MADE]
+    return container, tuple(address for lookup in made for address in lookup.answers) if made else None
 
 
 def _judge_lookup(arguments: Arguments, observation: Observation, *, resolves: bool) -> Finding:
@@ -160,6 +163,8 @@ def _judge_lookup(arguments: Arguments, observation: Observation, *, resolves: b
     container, answers = looked_up(arguments, observation)
     if container is None:
         return no_match(observation, expected)
+    if answers is None:
+        return Finding(False, expected, f"the name could not be looked up in {container.name}")
     return Finding(bool(answers) is resolves, expected, format_list(answers, f"{container.name} finds no address"))
 
 

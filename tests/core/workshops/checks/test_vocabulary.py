@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from dashboard.core.namespaces.resolver import NAMESPACE_GONE, NO_RESOLVER
+from dashboard.core.namespaces.state import Lookup
 from dashboard.core.workshops.checks.check_types import Check
 from dashboard.core.workshops.checks.vocabulary import EVENTS, VOCABULARY, judge
 from dashboard.core.workshops.observation import Observation
@@ -18,6 +20,7 @@ BRIDGE = make_observation(make_container("web", "bridge", publish=8080))
 USER = make_observation(
     make_container("shop", "user-bridge", lookups=answered("shop", "172.18.0.2")), networks={"lab": "bridge"}
 )
+NAMELESS = make_observation(make_container("web", "bridge", lookups=answered("shop")))
 SECOND = make_observation(make_container("web", "host"), make_container("second", "host", running=False))
 DISCARDED = make_observation(make_container("web", "host", publish=8080))
 UNREADABLE = make_observation(machine=make_machine(sysctls={}))
@@ -82,8 +85,8 @@ TABLE: list[tuple[str, dict[str, str | int], Observation, Observation]] = [
     ("resolver", {"origin": "copy"}, HOST, BRIDGE),
     ("resolver", {}, HOST, EMPTY),
     ("name-resolves", {"lookup": "shop"}, USER, HOST),
-    ("name-unknown", {"lookup": "shop"}, HOST, USER),
-    ("name-unknown", {"lookup": "shop"}, BRIDGE, EMPTY),
+    ("name-unknown", {"lookup": "shop"}, NAMELESS, USER),
+    ("name-unknown", {"lookup": "shop"}, NAMELESS, EMPTY),
     (
         "requested",
         {"port": 80},
@@ -149,6 +152,17 @@ def test_a_namespace_that_could_not_be_read_is_not_taken_for_another_one() -> No
     assert not judge(differs, make_observation(unread)).ok
     assert not judge(differs, make_observation(web, machine=make_machine(namespaces={}))).ok
     assert judge(differs, make_observation(web)).ok
+
+
+@pytest.mark.parametrize("outcome", ["", NO_RESOLVER, NAMESPACE_GONE])
+def test_a_name_that_was_not_looked_up_is_not_taken_for_unknown(outcome: str) -> None:
+    web = make_container(lookups=(Lookup("shop", outcome),) if outcome else ())
+    for container in (web, replace(web, state=None)):
+        for kind in ("name-unknown", "name-resolves"):
+            finding = judge(Check(kind, {"lookup": "shop"}), make_observation(container))
+            assert (finding.ok, finding.observed) == (False, "the name could not be looked up in web")
+    unanswered = make_container(lookups=(Lookup("shop", "no answer"),))
+    assert judge(Check("name-unknown", {"lookup": "shop"}), make_observation(unanswered)).ok
 
 
 @pytest.mark.parametrize(("ago", "counts"), [(10.0, True), (11.5, True), (11.6, False)])
