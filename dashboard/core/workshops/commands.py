@@ -155,6 +155,8 @@ def _curl(words: list[str]) -> Curl:
 def parse_command(line: str) -> Action:
     """Returns the action of a line. Raises ValueError with a message for the user if the line is not a supported
     command."""
+    if any(char.isspace() and not char.isascii() for char in line):
+        raise ValueError("The command has a no-break space or another special space: type an ordinary one.")
     if len(line) > MAX_CHARS or not line.isprintable():
         raise ValueError(f"A command must be one line of at most {MAX_CHARS} characters.")
     if line.endswith(OUTSIDE):

@@ -1,5 +1,6 @@
 """Validates the values in the files of a workshop; collects the problems, each with file and line."""
 
+import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -30,7 +31,7 @@ class FieldReader:
             return ""
         if len(value) > max_chars:
             self.add_problem(f"“{key}” has {len(value)} characters: at most {max_chars} are allowed.", *path)
-        if not value.isprintable():
+        if not is_printable(value):
             self.add_problem(f"“{key}” has a character that cannot be printed.", *path)
         return value.strip()
 
@@ -46,7 +47,7 @@ class FieldReader:
             return ()
         if len(value) > max_items:
             self.add_problem(f"“{key}” has {len(value)} entries: at most {max_items} are allowed.", *path)
-        if any(len(text) > max_chars or not text.isprintable() for text in value):
+        if any(len(text) > max_chars or not is_printable(text) for text in value):
             self.add_problem(f"An entry of “{key}” is longer than {max_chars} characters or cannot be printed.", *path)
         return tuple(text.strip() for text in value)
 
@@ -101,6 +102,11 @@ class FieldReader:
         return make(kind, arguments) if len(self.problems) == before else None
 
 
+def is_printable(text: str) -> bool:
+    """Whether every character can be printed. Unlike ``str.isprintable``, accepts no-break and other spaces."""
+    return all(char.isprintable() or unicodedata.category(char) == "Zs" for char in text)
+
+
 def argument_problem(value: object, form: str) -> str:
     """Returns the problem with an argument; empty if it is valid. ``form`` is ``text``, ``port``, ``number`` or the
     allowed values, as in ``a|b|c``."""
@@ -109,6 +115,6 @@ def argument_problem(value: object, form: str) -> str:
         valid = isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
         return "" if valid else f"must be a number from {low} to {high}."
     if not isinstance(value, str) or not value or len(value) > 200 or not value.isprintable():
-        return "must be a text of at most 200 characters."
+        return "must be a text of at most 200 characters, without control characters and no-break spaces."
     choices = form.split("|")
     return "" if form == "text" or value in choices else f"must be one of {', '.join(choices)}."

@@ -11,7 +11,7 @@ from dashboard.core.modes import Mode
 from dashboard.core.workshops.checks.check_types import Check
 from dashboard.core.workshops.checks.vocabulary import VOCABULARY
 from dashboard.core.workshops.commands import parse_command
-from dashboard.core.workshops.fields import FieldReader
+from dashboard.core.workshops.fields import FieldReader, is_printable
 from dashboard.core.workshops.front_matter import SourceError, read_toml, split
 from dashboard.core.workshops.model import Command, CommonMistake, Prediction, Problem, Step, Workshop
 from dashboard.core.workshops.truth_readings import READINGS, Reading
@@ -122,7 +122,7 @@ def _body(reader: FieldReader, body: str, first_line: int) -> tuple[str, str]:
             target = link[1] or link[2] or link[3] or ""
             if not re.match(r"/(?!/)|#|https://", target):
                 add_problem(f"“{target[:60]}” is not a valid link: start it with / or https://.", number)
-        if any(not char.isprintable() and char != "\t" for char in line):
+        if not is_printable(line.replace("\t", " ")):
             add_problem("there is a character that cannot be printed.", number)
     return text, reveal
 

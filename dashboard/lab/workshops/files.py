@@ -97,7 +97,7 @@ def _read(folder: int, name: str) -> str | Problem:
     if content is None or len(content) > MAX_BYTES:
         return Problem(shown, 0, f"it is larger than {MAX_BYTES // 1024} KiB.")
     try:
-        return content.decode()
+        return content.decode("utf-8-sig")  # editors on Windows write a byte order mark
     except UnicodeDecodeError as error:
         return Problem(shown, content[: error.start].count(b"\n") + 1, "this is not UTF-8.")
 

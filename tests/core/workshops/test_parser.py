@@ -125,6 +125,16 @@ def test_an_error_is_reported_with_file_and_line(files: dict[str, str], at: str,
     assert any(text.startswith(f"{at}:") and said in text for text in texts), texts
 
 
+@pytest.mark.parametrize("space", ["\u00a0", "\u202f"])
+def test_texts_may_have_no_break_spaces_and_commands_may_not(space: str) -> None:
+    """French typography has them before : ; ? and !, word processors elsewhere."""
+    for text in ("Whose network", "Look at", "It shares"):
+        assert parse_workshop("mine", changed(text, text.replace(" ", space))).problems == ()
+    for line, at in (("--name web", 3), ('"bridge"', 21)):
+        (problem,) = parse_workshop("mine", changed(line, line[:-1] + space + line[-1:])).problems
+        assert (problem.line, "no-break space" in problem.sentence) == (at, True)
+
+
 def test_the_name_of_a_step_has_up_to_60_characters() -> None:
     workshop = parse_workshop("mine", {HEAD: GOOD_HEAD, f"01-{LONG}.md": GOOD_STEP}).workshop
     assert workshop is not None

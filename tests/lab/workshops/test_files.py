@@ -110,6 +110,14 @@ def test_a_folder_is_read_completely(folder: Path) -> None:
     assert read_folder(folder).workshop == found, "hidden files are ignored"
 
 
+def test_files_may_begin_with_a_byte_order_mark(folder: Path) -> None:
+    without = read_folder(folder).workshop
+    for path in folder.iterdir():
+        path.write_text(path.read_text(), encoding="utf-8-sig")
+    assert read_folder(folder).problems == ()
+    assert read_folder(folder).workshop == without
+
+
 def test_links_out_of_the_folder_are_not_followed(folder: Path, tmp_path: Path) -> None:
     secret = tmp_path / "secret.md"
     secret.write_text("+++\ntitle = 'the canary'\n+++\nText.\n")
