@@ -226,10 +226,9 @@ def _requested(check: Check, observation: Observation, known: KnownCommands) -> 
         return _listener(Check("listener", check.arguments), observation, known)
     curl = next((command.line for command in known.step.run if isinstance(command.action, Curl)), "")
     how = f" Type {curl}, or press “Send request”." if curl else ""
-    return (
-        f"The server listens on port {port} of {place}, but there was no request within the last minute. A request to "
-        f"a port without a listener is refused and leaves no trace.{how}"
-    )
+    client = f" from {check.arguments['client']}" if "client" in check.arguments else ""
+    advice = f"The server listens on port {port} of {place}, but there was no request{client} within the last minute."
+    return f"{advice} A request to a port without a listener is refused and leaves no trace.{how}"
 
 
 def _removed(check: Check, observation: Observation, _known: KnownCommands) -> str:

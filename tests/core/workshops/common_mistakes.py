@@ -8,7 +8,7 @@ from dashboard.core.workshops.commands import parse_command
 from dashboard.core.workshops.model import Command
 from dashboard.core.workshops.observation import Observation
 from tests.core.builders import make_listener
-from tests.core.observations import answered, make_container, make_machine, make_observation
+from tests.core.observations import answered, make_connection, make_container, make_machine, make_observation
 
 LAUNCH = "docker run --rm -d --name web --network host nginx"
 RUN = tuple(Command(line, parse_command(line)) for line in (LAUNCH, "curl http://127.0.0.1/"))
@@ -142,6 +142,12 @@ TABLE: list[tuple[str, Check, Observation, tuple[str, ...]]] = [
         Check("requested", {"port": 80}),
         HOST,
         ("no request within the last minute", "leaves no trace", "curl http://127.0.0.1/"),
+    ),
+    (
+        "requested by another client",
+        Check("requested", {"port": 80, "client": "127.0.0.1"}),
+        make_observation(make_container("web", "host"), connections=(make_connection(server="::1", client="[::1]:1"),)),
+        ("no request from 127.0.0.1 within the last minute",),
     ),
     ("requested, and no server", Check("requested", {"port": 80}), EMPTY, ("Nothing was launched",)),
     ("no such status", Check("container-status", {"name": "second", "status": "exited"}), HOST, ("leave --rm out",)),

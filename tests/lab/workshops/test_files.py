@@ -8,13 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.core.namespaces.addresses import bracket
 from dashboard.core.workshops.actions import Curl, Inspect, OnOtherHost
+from dashboard.core.workshops.advice import advise
 from dashboard.core.workshops.checks.vocabulary import VOCABULARY
 from dashboard.core.workshops.launches import Launch
-from dashboard.core.workshops.model import Workshop
+from dashboard.core.workshops.model import Workshop, correct_choice, judge_step
 from dashboard.core.workshops.parser import HEAD, MAX_WORDS, count_words
 from dashboard.core.workshops.truth_readings import READINGS
 from dashboard.lab.workshops.files import BUILT_IN, MAX_BYTES, MAX_FILES, Library, read_folder
+from tests.core.observations import make_connection, make_container, make_observation
 from tests.core.workshops.test_parser import GOOD
 from tests.lab.workshops.readability import grade, syllables
 
@@ -56,6 +59,27 @@ def test_the_host_network_workshop_goes_from_preparing_to_cleaning_up() -> None:
     assert steps[:6] == ["prepare", "launch", "request", "interfaces", "process", "stop"]
     assert steps[6:12] == ["isolation", "performance", "ports", "interference", "dns", "when"], "the six statements"
     assert steps[12:] == ["bridge", "user-bridge", "challenge", "clean-up"]
+
+
+@pytest.mark.parametrize(
+    ("address", "advice"),
+    [
+        ("127.0.0.1", ""),
+        ("::1", "localhost can also be the IPv6 address ::1"),
+        ("192.0.2.2", "no request from 127.0.0.1"),
+    ],
+)
+def test_a_request_to_another_address_makes_no_prediction_of_the_client_wrong(address: str, advice: str) -> None:
+    """The client's address is the server's: a request to localhost or to an address on the LAN is not what the step's
+    question is about."""
+    step = next(step for step in built_in()[0].steps if step.slug == "request")
+    request = make_connection(server=address, client=f"{bracket(address)}:50000")
+    observation = make_observation(make_container("web", "host"), connections=(request,))
+    judgement = judge_step(step, observation, {})
+    assert judgement.ok is (not advice)
+    assert advice in advise(step, observation, judgement, ())
+    assert step.predict is not None
+    assert not judgement.ok or correct_choice(step.predict, judgement.truth) == 0
 
 
 @pytest.mark.parametrize("workshop", built_in(), ids=lambda one: one.slug)
