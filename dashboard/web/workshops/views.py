@@ -146,5 +146,6 @@ async def result(request: HttpRequest, workshop: str) -> HttpResponse:
         "took": finished_at - progress.started_at if finished_at else None,
         "name": (await request.auser()).get_username(),
         "engine": service.engine,
+        "has_checks": any(step.checks for step in found.steps),
     }
     return await render_page(request, "workshops/result.html", context)

@@ -179,11 +179,24 @@ async def test_a_completed_workshop_has_a_result(
     assert "Workshop completed" in shown
     assert "0 of 1" in shown
     assert "owner" in shown
+    assert "engine now Docker Engine 26.1.5" in shown, "the steps may have been done on another one"
+    assert "checked" not in shown.replace("failed checks", ""), "its only step has no check"
     assert forbidden_in(result.text) == []
     assert (await post("/workshop/mine/start/", me))["location"] == "/workshop/mine/result/"
     await post("/workshop/mine/again/", me)
     assert await load_progress("mine") is None
     assert (await get("/workshop/mine/result/", me))["location"] == "/workshop/mine/"
+
+
+async def test_only_a_completed_workshop_with_checks_was_checked(
+    lab_harness: LabHarness, me: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sentence = "Every step with checks was checked against the kernel and the Engine."
+    check = '[[check]]\nkind = "removed"\nname = "web"'
+    url = await start_own(me, monkeypatch, tmp_path, check)
+    assert sentence not in text_of(await get("/workshop/mine/result/", me))
+    await post(f"{url}check/", me)
+    assert sentence in text_of(await get("/workshop/mine/result/", me))
 
 
 async def test_the_script_gets_the_step_without_its_frame(lab_harness: LabHarness, me: Person) -> None:
