@@ -19,7 +19,7 @@ from dashboard.store.operations.audit import audited, creates
 WAITING, RUNNING = "waiting", "running"
 FINISHED, CANCELLED, FAILED, INCOMPLETE = "finished", "cancelled", "failed", "incomplete"
 LIVE = (WAITING, RUNNING)
-#: The number of ended runs that remain when a new one is created.
+#: The number of ended runs that remain when a new one is created. Runs with the newest result of a claim remain, too.
 MAX_KEPT = 200
 
 
@@ -83,7 +83,7 @@ def create_run(
     machine: str | None = None,
 ) -> str:
     """Queues a run of these claims and returns its id. Also deletes the ended runs outside training sessions, except
-    the newest ``MAX_KEPT``.
+    the newest ``MAX_KEPT`` and those with the newest result of a claim.
 
     ``misconception`` is the id of the misconception that the run tests. ``prediction`` is the index of the choice that
     the user predicted. If ``driven`` is true, this process executes the run. Otherwise the lab of ``machine`` does, by
@@ -94,7 +94,10 @@ def create_run(
     """
     with transaction.atomic():
         # Runs of a training session are deleted with the session.
-        over = ClaimRun.objects.filter(group="").exclude(state__in=LIVE)
+        done = ClaimOutcome.objects.filter(run__group="", run__misconception="", step=ClaimState.DONE)
+        newest = done.values("claim").annotate(last=Max("pk")).values("last")
+        shown = ClaimOutcome.objects.filter(pk__in=newest).values("run")
+        over = ClaimRun.objects.filter(group="").exclude(state__in=LIVE).exclude(pk__in=shown)
         old = over.order_by("-created_at").values_list("pk", flat=True)[MAX_KEPT:]
         ClaimRun.objects.filter(pk__in=list(old)).delete()
         row = ClaimRun.objects.create(

@@ -122,6 +122,22 @@ def test_old_runs_are_deleted_but_not_live_ones(monkeypatch: pytest.MonkeyPatch)
     assert ClaimRun.objects.filter(state="finished").count() == 2
 
 
+def test_the_newest_result_of_a_claim_is_kept_and_results_of_misconceptions_are_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Otherwise the page of claims says that the claim was not run yet."""
+    monkeypatch.setattr(claim_runs, "MAX_KEPT", 1)
+    older, newest = (claim_runs.create_run([FIRST.id, SECOND.id]) for _ in range(2))
+    tried = claim_runs.create_run([FIRST.id, SECOND.id], misconception="grep-80", prediction="1")
+    for run in (older, newest, tried):
+        done(run)
+    for _ in range(3):
+        claim_runs.finish(claim_runs.create_run([SECOND.id]), claim_runs.CANCELLED, 0.0)
+    claim_runs.create_run([FIRST.id])
+    assert [claim_runs.exists(run) for run in (older, newest, tried)] == [False, True, False]
+    assert claim_runs.newest_outcomes()[SECOND.id].run == newest
+
+
 def test_a_run_with_results_can_be_saved_as_a_report() -> None:
     run = claim_runs.create_run([FIRST.id, SECOND.id])
     with pytest.raises(NotSavedError, match="Run claims first"):

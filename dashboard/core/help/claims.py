@@ -29,7 +29,10 @@ HELP: tuple[Help, ...] = (
     Help(
         "claim-runs",
         _("runs of claims"),
-        _("Each run is kept with its verdicts and evidence, and can be saved as a report."),
+        _(
+            "The newest 200 runs are kept with their verdicts and evidence, and so is the newest verdict of each "
+            "claim. Each run can be saved as a report."
+        ),
         "docs/claims.md",
     ),
     Help(
