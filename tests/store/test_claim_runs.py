@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from dashboard.core.claims.catalogue import all_claims
+from dashboard.core.claims.catalogue.mac_ignored import CLAIM as MAC
+from dashboard.core.claims.engine_facts import EngineFacts
 from dashboard.core.claims.model import differs, holds
 from dashboard.core.claims.run import ClaimState, ExecutedClaim, VerdictCount
 from dashboard.models import ClaimRun
@@ -148,6 +150,19 @@ def test_a_run_with_results_can_be_saved_as_a_report() -> None:
     )
     assert content is not None
     assert (content.title, content.origin, len(content.claims)) == ("Claims of today", "claims", 2)
+
+
+def test_a_saved_report_names_the_engine_and_the_condition_of_each_claim() -> None:
+    run = claim_runs.create_run([MAC.id])
+    refused = MAC.on(EngineFacts((20, 10), (1, 41)))
+    executed = ExecutedClaim.from_judgement(refused, holds("seen"), engine="Docker Engine 20.10.24 (old)")
+    claim_runs.record_state(run, MAC.id, ClaimState.DONE, executed)
+    claim_runs.finish(run, claim_runs.FINISHED, 1.0)
+    content = report_reading.load_content(saved_reports.save_claims(run))
+    assert content is not None
+    (result,) = content.claims
+    assert result.engine == "Docker Engine 20.10.24 (old)"
+    assert result.sentence == "--mac-address is refused in host mode. This applies before API 1.44."
 
 
 def test_the_recorded_duration_of_a_claim_is_the_newest() -> None:

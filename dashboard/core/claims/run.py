@@ -75,7 +75,16 @@ class ExecutedClaim:
     @property
     def result(self) -> ClaimResult:
         """The result in the form in which reports store it."""
-        return ClaimResult(self.id, self.statement, self.source, self.verdict, self.evidence, self.reason)
+        return ClaimResult(
+            self.id,
+            self.statement,
+            self.source,
+            self.verdict,
+            self.evidence,
+            self.reason,
+            self.condition,
+            self.engine,
+        )
 
 
 @dataclass(frozen=True, slots=True)

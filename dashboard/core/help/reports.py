@@ -145,7 +145,10 @@ HELP: tuple[Help, ...] = (
     Help(
         "flipped",
         _("claims in different reports"),
-        _("Claims on which the reports have different verdicts come first. Each report has its own evidence."),
+        _(
+            "Claims on which the reports have different verdicts come first, and claims that stated something else "
+            "because the engines behave differently. Each report has its own evidence."
+        ),
         "docs/claims.md",
     ),
     Help(

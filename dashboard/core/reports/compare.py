@@ -1,5 +1,5 @@
-"""Compares two or more reports: facts that changed, claims whose verdict changed, latency, and what could explain
-differences in latency.
+"""Compares two or more reports: facts that changed, claims whose verdict or statement changed, latency, and what
+could explain differences in latency.
 
 The first report is the baseline. Times of different runs are unpaired (``core.measurements.between_runs``), and every
 verdict has a caveat unless the processors are known to be the same.
@@ -46,13 +46,18 @@ class LetteredReport:
 
 @dataclass(frozen=True, slots=True)
 class ClaimRow:
-    """A claim and its verdict in each report (``NOT_RUN`` in a report that did not test it). ``flipped`` is true if the
-    reports that tested the claim have different verdicts."""
+    """A claim and its verdict in each report (``NOT_RUN`` in a report that did not test it).
+
+    ``flipped`` is true if the reports that tested the claim have different verdicts, or verdicts on different
+    statements: a claim states something else about engines that behave differently. ``statements`` then has the
+    statement of each report; otherwise it is empty.
+    """
 
     id: str
     statement: str
     verdicts: tuple[str, ...]
     flipped: bool
+    statements: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,13 +194,17 @@ def _chart(letter: str, rows: Sequence[LatencyRow]) -> IntervalChart | None:
 
 
 def _compare_claims(views: Sequence[ReportView]) -> tuple[ClaimRow, ...]:
-    verdicts = [{claim.id: str(claim.verdict) for claim in view.claims} for view in views]
-    statements = {claim.id: claim.statement for view in reversed(views) for claim in view.claims}
+    tested = [{claim.id: claim for claim in view.claims} for view in views]
     rows = []
     for identity in dict.fromkeys(claim.id for view in views for claim in view.claims):
-        given = tuple(of_report.get(identity, NOT_RUN) for of_report in verdicts)
-        flipped = len({verdict for verdict in given if verdict != NOT_RUN}) > 1
-        rows.append(ClaimRow(identity, statements[identity], given, flipped))
+        results = [of_report.get(identity) for of_report in tested]
+        run = [result for result in results if result is not None]
+        verdicts = tuple(NOT_RUN if result is None else str(result.verdict) for result in results)
+        statements: tuple[str, ...] = ()
+        if len({result.statement for result in run}) > 1:
+            statements = tuple("" if result is None else result.sentence for result in results)
+        flipped = bool(statements) or len({result.verdict for result in run}) > 1
+        rows.append(ClaimRow(identity, run[0].statement, verdicts, flipped, statements))
     return tuple(sorted(rows, key=lambda row: not row.flipped))
 
 

@@ -277,8 +277,8 @@ def document_data(view: ReportView, notes: Sequence[tuple[str, str]] = (), diges
         "runs": [_run(run, view.modes) for run in view.runs],
         "claims": [
             {
-                "head": clean(f"{claim.id}: {claim.verdict.word}"),
-                "statement": clean(claim.statement),
+                "head": clean(f"{claim.id}: {claim.verdict.word}" + (f" on {claim.engine}" if claim.engine else "")),
+                "statement": clean(claim.sentence),
                 "reason": clean(claim.reason),
                 "source": clean(claim.source),
                 "evidence": [[clean(about), clean(observed)] for about, observed in _evidence(claim.evidence)],

@@ -115,8 +115,8 @@ def markdown(view: ReportView, digest: str = "") -> str:
     for run in view.runs:
         lines += _latency(run.title, run.measurement)
     if view.claims:
-        body = [(claim.id, claim.statement, claim.verdict.word, claim.reason) for claim in view.claims]
-        lines += ["### Claims", "", *_table(("claim", "statement", "verdict", "reason"), body), ""]
+        body = [(one.id, one.sentence, one.verdict.word, one.engine, one.reason) for one in view.claims]
+        lines += ["### Claims", "", *_table(("claim", "statement", "verdict", "engine", "reason"), body), ""]
     if view.environment:
         body_of_facts = [(fact.label, fact.text.replace("\n", ", ")) for fact in view.environment]
         lines += ["### Environment", "", *_table(("", "value"), body_of_facts), ""]

@@ -46,7 +46,11 @@ class ClaimVerdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ClaimResult:
-    """One tested claim with its verdict: a line of the document ``claims/1``."""
+    """One tested claim with its verdict: a part of ``core.claims.run.ExecutedClaim``.
+
+    ``condition`` describes the engines to which the statement applies, empty if it is the usual one. ``engine``
+    describes the engine on which the claim ran. Both are empty in reports that earlier versions saved.
+    """
 
     id: str
     statement: str
@@ -54,6 +58,15 @@ class ClaimResult:
     verdict: ClaimVerdict
     evidence: tuple[str, ...] = ()
     reason: str = ""
+    condition: str = ""
+    engine: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """The statement, followed by the engines to which it applies. Nothing follows if the claim was not testable: it
+        may then have the usual statement although its condition is fulfilled."""
+        conditional = self.condition and self.verdict is not ClaimVerdict.NOT_TESTABLE
+        return f"{self.statement} This applies {self.condition}." if conditional else self.statement
 
 
 @dataclass(frozen=True, slots=True)

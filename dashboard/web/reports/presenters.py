@@ -64,7 +64,7 @@ def describe_changes(comparison: ReportComparison) -> str:
     if comparison.arms:
         parts.append(ngettext("%(count)d fact changed", "%(count)d facts changed", changes) % {"count": changes})
     if comparison.claims:
-        one, several = "%(count)d claim with different verdicts", "%(count)d claims with different verdicts"
+        one, several = "%(count)d claim with different results", "%(count)d claims with different results"
         parts.append(ngettext(one, several, flipped) % {"count": flipped})
     if verdicts:
         words = WORDS["verdict"]

@@ -130,6 +130,22 @@ def test_flipped_claims_come_first() -> None:
     assert comparison.claims[1].verdicts == ("holds", "not run")
 
 
+def test_a_claim_that_states_something_else_about_the_other_engine_has_changed() -> None:
+    """Both reports confirm it: on the one engine that names resolve, on the other that they do not."""
+    refused = ClaimResult(
+        "dns", "No name resolves.", "FACTS", ClaimVerdict.HOLDS, condition="with Podman", engine="Podman 5.4.2"
+    )
+    contents = [
+        make_content(measurements=(), claims=claims) for claims in ((claim(ClaimVerdict.HOLDS),), (refused,), ())
+    ]
+    (row,) = compare_reports(tuple(map(compared, contents))).claims
+    assert (row.verdicts, row.flipped) == (("holds", "holds", "not run"), True)
+    assert row.statements == ("It holds.", "No name resolves. This applies with Podman.", "")
+    conditional = replace(claim(ClaimVerdict.HOLDS), condition="with Podman")
+    (row,) = compare_reports(two(contents[0], make_content(measurements=(), claims=(conditional,)))).claims
+    assert (row.flipped, row.statements) == (False, ()), "reports of earlier versions have no condition"
+
+
 def test_two_to_eight_reports_can_be_compared() -> None:
     one = compared(make_content(measurements=()))
     assert len(compare_reports([one] * 8).reports) == 8

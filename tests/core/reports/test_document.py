@@ -28,7 +28,7 @@ from tests.core.report_builders import make_content, make_run
 
 @cache
 def view() -> ReportView:
-    claims = (ClaimResult("dns", "It holds.", "FACTS", ClaimVerdict.HOLDS, ("seen",)),)
+    claims = (ClaimResult("dns", "It holds.", "FACTS", ClaimVerdict.HOLDS, ("seen",), "", "with Podman", "Podman 5"),)
     return build_view(make_content(measurements=(make_run(count=12),), claims=claims))
 
 
@@ -57,7 +57,9 @@ def test_the_document_is_json_and_has_every_chapter() -> None:
     assert data["notes"] == [["paragraph", "A note."]]
     assert data["differences"]
     assert data["warnings"]
-    assert [one["head"] for one in data["claims"]] == ["dns: confirmed"]
+    assert [(one["head"], one["statement"]) for one in data["claims"]] == [
+        ("dns: confirmed on Podman 5", "It holds. This applies with Podman.")
+    ]
     experiment = data["experiment"]
     assert len(experiment["rows"]["body"]) == len(experiment["whys"])
     assert [line[0] for line in experiment["columns"]["body"]] == ["this machine", "host", "bridge", "none"]

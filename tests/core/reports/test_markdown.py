@@ -158,8 +158,10 @@ def test_parts_without_content_are_left_out() -> None:
     assert "### Environment" in full
     assert full.count("**Warnings**") == 1
     assert "### Claims" not in full
-    claimed = replace(view, claims=(ClaimResult("dns", "Names resolve.", "FACTS", ClaimVerdict.HOLDS),))
-    assert "### Claims" in markdown(claimed)
+    result = ClaimResult("dns", "Names resolve.", "FACTS", ClaimVerdict.HOLDS, (), "", "with Podman", "Podman 5")
+    text = markdown(replace(view, claims=(result,)))
+    assert "### Claims" in text
+    assert "| dns | Names resolve. This applies with Podman. | confirmed | Podman 5 |  |" in text
 
 
 def test_rows_that_are_the_same_are_left_out_and_absent_cells_have_their_word() -> None:

@@ -49,6 +49,13 @@ def test_a_content_survives_decoding_and_encoding() -> None:
     assert canonical(decode_content(content)) == content
 
 
+def test_a_claim_that_an_earlier_version_saved_has_neither_engine_nor_condition() -> None:
+    written = canonical(CONTENT)
+    earlier = written.replace(b'"condition":"","engine":"",', b"")
+    assert len(earlier) < len(written)
+    assert decode_content(earlier) == CONTENT
+
+
 @given(plain)
 def test_canonical_bytes_equal_sorted_compact_json(value: object) -> None:
     written = canonical(value)

@@ -56,7 +56,7 @@ def test_the_older_report_is_the_baseline_in_any_order_of_selection(owner: Clien
     text = text_of(page)
     assert "3 measurements compared: 3 slower" in text
     assert "0 faster" not in text
-    assert "1 claim with different verdicts" in text
+    assert "1 claim with different results" in text
     assert "0 facts changed" in text
     assert text.index("A before") < text.index("B after")
     assert DRIFT_SENTENCE in text
@@ -86,7 +86,7 @@ def test_changes_are_first_and_what_is_the_same_is_folded_with_a_count(owner: Cl
     page = get(owner, compare_url(save(BEFORE), save_with_mtu(after(kernel="7.0"), 9000)))
     text = text_of(page)
     assert re.search(
-        r"Compared with “before”: [1-9]\d* facts? changed; 1 claim with different verdicts; 3 measurements compared",
+        r"Compared with “before”: [1-9]\d* facts? changed; 1 claim with different results; 3 measurements compared",
         text,
     )
     assert "the environments differ in kernel" in text
@@ -104,6 +104,20 @@ def test_parts_without_a_change_come_after_those_with_one(owner: Client) -> None
     text = text_of(get(owner, compare_url(save(BEFORE), save(after()))))
     assert "0 facts changed" in text
     assert text.index("Latency ?") < text.index("Changed facts ?")
+
+
+def test_each_report_has_its_own_statement_of_a_claim(owner: Client) -> None:
+    claims = tuple(
+        replace(one, statement="No name resolves.", condition="with Podman", engine="Podman 5.4.2 (lab)")
+        for one in BEFORE.claims
+    )
+    old, new = save(BEFORE), save(replace(BEFORE, title="after", saved_at=AT + 9, claims=claims))
+    text = text_of(get(owner, compare_url(old, new)))
+    assert "1 claim with different results" in text
+    assert "confirmed Names resolve." in text
+    assert "confirmed No name resolves. This applies with Podman." in text
+    report = text_of(get(owner, f"/reports/{new}/"))
+    assert "No name resolves. This applies with Podman. dns · docs/modes.md · Podman 5.4.2 (lab)" in report
 
 
 @pytest.mark.parametrize("count", [0, 1, 9])

@@ -31,7 +31,7 @@ from dashboard.core.reports.anonymisation.identifiers import (
     shorten_command,
 )
 from dashboard.core.reports.anonymisation.pseudonyms import Pseudonyms
-from dashboard.core.reports.model import ReportContent
+from dashboard.core.reports.model import ClaimResult, ReportContent
 
 #: Fields with texts that name the machines of an experiment.
 MACHINE_TEXTS: dict[type[Any], tuple[str, ...]] = {
@@ -206,6 +206,8 @@ class _Anonymiser:
             return replace(
                 value, series=self.text(value.series), error=self.text(value.error), note=self.text(value.note)
             )
+        if isinstance(value, ClaimResult):
+            value = replace(value, engine=value.engine.partition(" (")[0])  # without its name or address
         kind = type(value)
         if kind not in self._fields:
             self._fields[kind] = tuple(field.name for field in fields(kind))

@@ -139,6 +139,16 @@ def test_replacements_are_listed_with_their_pseudonyms_and_counts() -> None:
     assert anonymise(make_content(0, ()))[1] != ()
 
 
+def test_the_engine_of_a_claim_loses_its_name_and_keeps_its_version() -> None:
+    """A report of claims has no other field with the engine's name, which may be the machine's host name."""
+    (claim,) = make_content().claims
+    claims = tuple(
+        replace(claim, engine=f"Docker Engine 26.1.5 ({name})") for name in ("my-laptop", "private host abc")
+    )
+    anonymous, _ = anonymise(replace(make_content(), claims=claims))
+    assert [one.engine for one in anonymous.claims] == ["Docker Engine 26.1.5"] * 2
+
+
 def test_figures_programs_ports_and_versions_are_kept() -> None:
     anonymous, _ = anonymise(make_content())
     before = make_content()
