@@ -90,7 +90,8 @@ class Score:
 
 
 def score_of(steps: Iterable[Step], records: Records, revealed: frozenset[str]) -> Score:
-    """Counts the right predictions in steps that are done or revealed."""
+    """Counts the right predictions in steps that are done or revealed. A prediction whose right answer was not read on
+    the participant's host (``StepRecord.counted_truth``) does not count."""
     right = of = 0
     for step in steps:
         record = records.get(step.slug)
@@ -98,8 +99,8 @@ def score_of(steps: Iterable[Step], records: Records, revealed: frozenset[str]) 
             continue
         if not record.passed_at and step.slug not in revealed:
             continue
-        truth = correct_choice(step.predict, record.truth)
-        if truth is None and not record.truth:
+        truth = correct_choice(step.predict, record.counted_truth)
+        if truth is None and not record.counted_truth:
             continue
         of += 1
         right += record.prediction == truth

@@ -176,6 +176,17 @@ def judge_step(step: Step, observation: Observation, noted: dict[str, str], trut
     return StepJudgement(tuple(findings), kept, current or truth)
 
 
+def truth_in(step: Step, observation: Observation) -> str:
+    """Returns the value that is read for the prediction's ``reading``; empty if it cannot be read, or if a check of the
+    step fails, because then the step has not been run. Checks of events are ignored: a request leaves a trace only for
+    a minute."""
+    judgement = judge_step(step, observation, {})
+    states = (
+        finding for check, finding in zip(step.checks, judgement.findings, strict=True) if check.kind not in EVENTS
+    )
+    return judgement.truth if all(finding.ok for finding in states) else ""
+
+
 def correct_choice(prediction: Prediction, truth: str) -> int | None:
     """Returns the index of the right choice; None if the truth is unknown or no choice matches it. ``truth`` is the
     value that was read for the prediction's ``reading``."""

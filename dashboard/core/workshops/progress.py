@@ -48,6 +48,12 @@ class StepRecord:
     hints: int = 0
     passed_at: float = 0.0
 
+    @property
+    def counted_truth(self) -> str:
+        """``truth`` if all checks held when the step was last judged. Otherwise empty: what was read may be the state
+        before the step's commands were run."""
+        return self.truth if self.passed_at or not self.failing else ""
+
 
 EMPTY = StepRecord()
 Records = Mapping[str, StepRecord]

@@ -10,7 +10,7 @@ from functools import cache
 from dashboard import configuration
 from dashboard.core.diagram.observed_engine import draw_engine
 from dashboard.core.experiments.picture import Picture
-from dashboard.core.workshops.model import Workshop, judge_step
+from dashboard.core.workshops.model import Workshop, truth_in
 from dashboard.lab.reconciler import Lab
 from dashboard.lab.supervisor import Supervisor
 from dashboard.lab.training.group_labs import HostUnavailableError
@@ -160,12 +160,15 @@ async def picture(supervisor: Supervisor, group: str = "") -> tuple[Picture, Pic
 
 
 async def truth(lab: Lab, workshop: str, digest: str, step: str) -> str:
-    """Returns the true answer to a step's question, read from the server's engine now; empty if it cannot be read.
-    ``digest`` identifies the version of the workshop that the page shows. Raises StepLockedError or EngineError."""
+    """Returns the true answer to a step's question, read from the server's engine now. Returns an empty text if it
+    cannot be read, or if the step has not been run there. ``digest`` identifies the version of the workshop that the
+    page shows. Raises StepLockedError or EngineError."""
     loaded = await _workshop(workshop, digest)
     number = loaded.index(step)
     asked = loaded.steps[number] if number is not None else None
     if asked is None or asked.predict is None or asked.predict.reading is None:
         return ""
-    observation = await observe_host(workshop_host(lab.context), time.time(), asked.lookups, asked.ports)
-    return judge_step(asked, observation, {}).truth
+    observation = await observe_host(
+        workshop_host(lab.context), time.time(), asked.lookups, asked.ports, rules=asked.reads_rules
+    )
+    return truth_in(asked, observation)

@@ -161,14 +161,14 @@ def participants_in_groups(session: str, groups: Collection[int]) -> tuple[str, 
 def readings(row: TrainingSession, steps: Collection[str]) -> dict[str, list[tuple[float, str]]]:
     """Returns the true answers that were read from the kernel, by step. Each is a tuple of a time and the answer.
 
-    An answer is read for each current participant and for the instructor. Its time is when that person finished the
-    step, in seconds since the epoch; 0 if the step is not finished. Another answer may be read when the instructor
-    reveals the step. Its time is 0.
+    An answer is read for each current participant and for the instructor, unless a check of the step fails
+    (``StepRecord.counted_truth``). Its time is when that person finished the step, in seconds since the epoch; 0 if the
+    step is not finished. Another answer may be read when the instructor reveals the step. Its time is 0.
     """
     keys = row.participants.filter(removed_at=0.0).values_list("id", flat=True)
     people = [*map(person_of, keys), workshop_store.user_person(row.owner_id), person_of_session(row.id)]
     rows = WorkshopStep.objects.filter(
-        progress__person__in=people, progress__workshop=row.workshop, step__in=steps
+        Q(passed_at__gt=0) | Q(failing=""), progress__person__in=people, progress__workshop=row.workshop, step__in=steps
     ).exclude(truth="")
     by_step: dict[str, list[tuple[float, str]]] = {}
     for step, at, truth in rows.order_by("pk").values_list("step", "passed_at", "truth"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from dashboard.core.training.predictions import (
@@ -61,6 +63,13 @@ def test_scores_count_only_known_truths() -> None:
     assert score_of(WORKSHOP.steps, records, frozenset()) == Score(1, 1)
     assert score_of(WORKSHOP.steps, records, frozenset({"c"})) == Score(1, 2)
     assert score_of(WORKSHOP.steps, {"c": StepRecord(prediction=0, passed_at=1.0)}, frozenset()) == Score(0, 0)
+
+
+def test_a_reading_before_the_step_was_run_judges_no_prediction() -> None:
+    before = StepRecord(prediction=0, truth="own", failing="no container web")
+    assert score_of(WORKSHOP.steps, {"c": before}, frozenset({"c"})) == Score(0, 0)
+    done = replace(before, truth="machine", failing="", passed_at=1.0)
+    assert score_of(WORKSHOP.steps, {"c": done}, frozenset({"c"})) == Score(1, 1)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from dashboard.core.workshops.model import (
     Workshop,
     correct_choice,
     judge_step,
+    truth_in,
 )
 from dashboard.core.workshops.truth_readings import Reading
 from tests.core.observations import make_connection, make_container, make_observation
@@ -58,6 +59,14 @@ def test_the_truth_is_the_newest_reading_or_the_last_that_could_be_read() -> Non
     assert judge_step(STEP, web, {}).truth == "machine"
     assert judge_step(STEP, make_observation(), {}, "machine").truth == "machine"
     assert judge_step(STEP, make_observation(make_container()), {}, "machine").truth == "own"
+
+
+def test_a_truth_is_read_only_where_the_step_was_run() -> None:
+    assert truth_in(STEP, make_observation(make_container("web", "host"))) == "machine", "the request left no trace"
+    assert truth_in(STEP, make_observation(make_container())) == "", "no container in host mode: nothing was run"
+    gone = Prediction("?", ("Nothing", "A stopped one"), None, Reading("container-status", {}), ("gone", "exited"))
+    stop = Step("stop", "Stop", "Text.", checks=(Check("removed", {}),), predict=gone)
+    assert (truth_in(stop, make_observation(make_container())), truth_in(stop, make_observation())) == ("", "gone")
 
 
 def test_the_correct_choice_has_the_value_of_the_reading() -> None:

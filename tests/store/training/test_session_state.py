@@ -70,6 +70,31 @@ def test_the_revealed_truth_is_the_reading_of_the_kernel() -> None:
     assert session_state.histogram_of(row, SHOP, "gone") is None
 
 
+def test_the_state_before_the_run_is_not_the_revealed_truth() -> None:
+    row = session(hosts="person")
+    people = [participant(row, name)[0] for name in "abc"]
+    for one in people:
+        session_state.answer(row, one.id, "stop", 0, "x", NOW)
+        workshop_store.update_step(
+            one.person, row.workshop, "stop", lambda record: replace(record, truth="running", failing="web is removed")
+        )
+    training_sessions.reveal(row.id, instructor(), NOW, "stop")
+    unknown = session_state.histogram_of(again(row), SHOP, "stop")
+    assert unknown is not None
+    assert (unknown.truth, unknown.revealed, [one.right for one in unknown.choices]) == ("", True, [None, None])
+    assert session_state.readings(row, ["stop"]) == {}
+    workshop_store.update_step(
+        people[0].person,
+        row.workshop,
+        "stop",
+        lambda record: replace(record, truth="gone", failing="", passed_at=NOW + 9),
+    )
+    known = session_state.histogram_of(again(row), SHOP, "stop")
+    assert known is not None
+    assert (known.truth, [one.right for one in known.choices]) == ("Nothing at all", [True, False])
+    assert session_state.readings(row, ["stop"]) == {"stop": [(NOW + 9, "gone")]}
+
+
 def test_without_hosts_a_reveal_completes_the_step_for_all() -> None:
     row = session(scores=True)
     ada, _ = participant(row)

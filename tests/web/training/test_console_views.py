@@ -10,12 +10,14 @@ from channels.db import database_sync_to_async
 
 from dashboard.core.measurements.measurement import Options, Probe
 from dashboard.core.training.capacity import Capacity
+from dashboard.lab.remote import workshop_calls
 from dashboard.lab.workshops.files import Library
 from dashboard.models import Experiment, TrainingSession
 from dashboard.store import experiments as experiment_store
 from dashboard.store.measurements import runs as measurement_store
 from dashboard.store.training import session_state
 from dashboard.web.http.addresses import own_addresses
+from dashboard.web.service import Service
 from dashboard.web.training import step_context, views
 from dashboard.web.training.console.pages import SHOWN_EXPERIMENTS
 from tests.lab.training_builders import workshop
@@ -268,6 +270,24 @@ async def test_the_projector_shows_that_everyone_has_answered_and_then_the_expla
     assert sessions.row.code[:4] in revealed, "latecomers can still join"
     await post(f"{steer}/close/", sessions.owner)
     assert sessions.row.code[:4] not in await projected()
+
+
+async def test_a_reveal_reads_the_server_s_engine_only_without_private_hosts(
+    sessions: TwoSessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+
+    async def ask(_self: Service, function: object, *_args: object) -> str:
+        asked.append(function)
+        return "gone"
+
+    monkeypatch.setattr(Service, "ask", ask)
+    with_hosts = await new(hosts="person")
+    for row in (sessions.row, with_hosts):
+        assert (await post(f"/sessions/{row.id}/console/steer/reveal/", sessions.owner, step="stop")).status == 302
+    assert asked == [workshop_calls.truth]
+    shown = [await database_sync_to_async(session_state.truths)(row, ["stop"]) for row in (sessions.row, with_hosts)]
+    assert shown == [{"stop": "gone"}, {}]
 
 
 async def test_the_console_counts_predictions_of_current_participants(sessions: TwoSessions) -> None:

@@ -110,7 +110,7 @@ def _took(record: StepRecord) -> float | None:
 def _cell(
     step: Step, record: StepRecord, truth: str, revealed_at: float, *, failing: str, hands: int, questions: int
 ) -> CellReport:
-    read = record.truth or truth
+    read = record.counted_truth or truth
     predicted, right = "" if is_late(record, revealed_at) else predicted_in(step, record), None
     if step.predict is not None and predicted:
         index = correct_choice(step.predict, read)

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from dashboard.core.training.pacing import Pace, step_at_offset, timer_ends
-from dashboard.core.training.session import HOURS, parse_text
+from dashboard.core.training.session import HOURS, HostsFor, parse_text
 from dashboard.core.workshops.model import Workshop
 from dashboard.engine.protocol import EngineError
 from dashboard.lab.remote import workshop_calls
@@ -108,7 +108,9 @@ async def _timer(command: Command) -> bool:
 
 async def _reveal(command: Command) -> bool:
     step, workshop, truth = await command.step(), await command.workshop(), ""
-    if not await to_db_thread(session_state.truths, command.row, [step]):
+    # With private hosts, participants run the step, and the state of the server's engine proves nothing.
+    without_hosts = command.row.hosts == HostsFor.NONE
+    if without_hosts and not await to_db_thread(session_state.truths, command.row, [step]):
         try:
             truth = await service.ask(workshop_calls.truth, workshop.slug, workshop.digest, step)
         except (LabUnavailableError, EngineError, StepLockedError):

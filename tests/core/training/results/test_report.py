@@ -76,6 +76,13 @@ def test_a_prediction_is_judged_by_the_reading_of_the_own_host() -> None:
     assert (found.people[0].cells[2].right, found.people[-1].cells[2].right) == (True, True)
 
 
+def test_a_reading_of_the_own_host_before_the_step_was_run_judges_no_prediction() -> None:
+    before = replace(record(1300, 1, truth="machine"), failing="no container web")
+    found = build_report(facts_of(SESSION.participants[0], person("Eve", {C: before})), WORKSHOP)
+    eve = found.people[1].cells[2]
+    assert (eve.state, eve.predicted, eve.truth, eve.right) == ("run", "its own", "its own", True)
+
+
 def test_a_prediction_after_the_reveal_is_not_counted_but_its_step_is() -> None:
     early, late = person("Ada", {B: record(1400, 0, 1450)}), person("Cleo", {B: record(1600, 1, 1650)})
     found = build_report(facts_of(early, late, events=SESSION.events[1:3]), WORKSHOP)
