@@ -202,15 +202,16 @@ def close(session: str, owner: int, now: float) -> bool:
 
 @audited
 def extend(session: str, owner: int, now: float, hours: int) -> bool:
-    """Sets the end of an open session to ``hours`` hours after ``now``. Hosts may run until then, also those that run
-    already. Returns False if the session is not open or does not belong to ``owner``."""
-    end = now + hours * 3600
+    """Adds ``hours`` hours to the end of an open session, or to ``now`` if it has expired. Hosts may run until the new
+    end, also those that run already. Returns False if the session is not open or does not belong to ``owner``."""
     with transaction.atomic():
         row = TrainingSession.objects.select_for_update().filter(pk=session, owner_id=owner, closed_at=0.0).first()
         if row is None:
             return False
-        row.expires_at = end
-        row.ttl_s = max(row.ttl_s, math.ceil(end - row.created_at))  # no host started before the session was created
+        row.expires_at = max(row.expires_at, now) + hours * 3600
+        row.ttl_s = max(
+            row.ttl_s, math.ceil(row.expires_at - row.created_at)
+        )  # no host started before the session was created
         row.save(update_fields=["expires_at", "ttl_s"])
     return True
 

@@ -116,7 +116,7 @@ def test_a_closed_session_cannot_be_changed_and_its_hosts_are_stopped() -> None:
 
 def test_a_host_of_an_extended_session_runs_until_the_new_end() -> None:
     row, me = session(hosts="person", hours=1), instructor()
-    end = NOW + 1800 + 2 * 3600
+    end = NOW + 3 * 3600
     GroupHost.objects.create(group="a", session=row, state=HostStage.READY, host="h1", used_at=end)
     assert training_sessions.extend(row.id, me, NOW + 1800, 2)
     observed = {"h1": ObservedHost(running=True, started=NOW)}
@@ -126,6 +126,15 @@ def test_a_host_of_an_extended_session_runs_until_the_new_end() -> None:
 
     assert actions(NOW + 3601) == actions(end - 1) == []
     assert actions(end) == [ActionKind.STOP]
+
+
+def test_extending_a_session_adds_hours_to_the_end_and_never_makes_it_earlier() -> None:
+    row, me = session(hosts="person", hours=4), instructor()
+    assert training_sessions.extend(row.id, me, NOW + 600, 1)
+    assert again(row).expires_at == NOW + 5 * 3600
+    assert training_sessions.extend(row.id, me, NOW + 9 * 3600, 2)
+    assert again(row).expires_at == NOW + 11 * 3600, "a session that has expired ends two hours from now"
+    assert again(row).ttl_s == 11 * 3600
 
 
 def test_deleting_a_session_deletes_its_participants_and_their_progress() -> None:
