@@ -261,7 +261,7 @@ def interface_words() -> dict[str, Any]:
         "stale": _("Not live since {time}: this page may be out of date."),
         "disconnected": _("disconnected"),
         "signedOut": _("signed out: sign in again"),
-        "gone": _("this experiment no longer exists"),
+        "gone": _("this experiment was removed or is no longer shown"),
         "copied": _("Copied"),
         "copyByHand": _("Text selected: press Ctrl+C to copy it"),
         "changedOne": _("one fact changed"),

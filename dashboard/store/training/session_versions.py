@@ -52,5 +52,6 @@ def version_of(session: str) -> SessionVersion:
 
 def mirrors_of(sessions: Iterable[str]) -> dict[str, str]:
     """The id of the experiment that each of these sessions shows to all participants, by session id. Sessions that show
-    no experiment are omitted."""
-    return dict(TrainingSession.objects.filter(pk__in=sessions, mirror__isnull=False).values_list("pk", "mirror_id"))
+    no experiment, and those that are closed, are omitted."""
+    rows = TrainingSession.objects.filter(pk__in=sessions, closed_at=0.0, mirror__isnull=False)
+    return dict(rows.values_list("pk", "mirror_id"))

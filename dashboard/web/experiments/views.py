@@ -37,6 +37,7 @@ from dashboard.lab.remote import experiment_calls
 from dashboard.models import Experiment
 from dashboard.store import experiments as experiment_store
 from dashboard.store import parts
+from dashboard.store.experiments import Record
 from dashboard.store.machines import find as find_machine
 from dashboard.store.measurements import runs as measurement_store
 from dashboard.store.operations.storage import add_storage
@@ -95,15 +96,15 @@ def experiment_items(rows: Iterable[Experiment], scope: UrlScope = SERVER_SCOPE)
     return items
 
 
-def load_snapshot(identity: str, at: int | None = None) -> Snapshot:
+def load_snapshot(identity: str, at: int | None = None, ended_at: float | None = None) -> Snapshot:
     """Returns the snapshot of ``load_shown``."""
-    return load_shown(identity, at)[1]
+    return load_shown(identity, at, ended_at)[1]
 
 
-def load_shown(identity: str, at: int | None = None) -> tuple[experiment_store.Record, Snapshot, View]:
+def load_shown(identity: str, at: int | None = None, ended_at: float | None = None) -> tuple[Record, Snapshot, View]:
     """Returns the experiment's row, its snapshot as pages show it, and the view that is shown: now, or after the
     journal entry with the number ``at``. Without ``at``, a stopped experiment is shown in its state before the stop.
-    Raises Http404 if the experiment does not exist."""
+    Entries after the time ``ended_at`` are ignored. Raises Http404 if the experiment does not exist."""
     row = Experiment.objects.exclude(wanted=Wanted.REMOVED).filter(pk=identity).first()
     record = experiment_store.load(identity)
     if row is None or record is None:
@@ -111,7 +112,7 @@ def load_shown(identity: str, at: int | None = None) -> tuple[experiment_store.R
     until = at if at is not None else (parts.shown_number(record, row.shown_seq) or None)
     view, past, past_at, first, last = View(), View(), None, None, 0.0
     items: deque[TimelineItem] = deque(maxlen=SHOWN_ITEMS)
-    for entry in parts.read(record):
+    for entry in (entry for entry in parts.read(record) if ended_at is None or entry.at <= ended_at):
         view = advance(view, entry)
         first, last = entry.at if first is None else first, max(last, entry.at)
         if until is not None and entry.seq <= until:
@@ -119,8 +120,9 @@ def load_shown(identity: str, at: int | None = None) -> tuple[experiment_store.R
         if entry.text:
             items.append(timeline_item(entry, first))
     head = view.head or replace(experiment_store.waiting_head(record), phase=record.phase)
-    head = apply_requests(head, parts.requested_phases((row.id,)).get(row.id, ()), last)
-    if 0 < head.round < row.round:
+    if ended_at is None:
+        head = apply_requests(head, parts.requested_phases((row.id,)).get(row.id, ()), last)
+    if ended_at is None and 0 < head.round < row.round:
         # A new round was requested, and the lab has not started it yet: the page must follow it live.
         head = replace(head, phase=Phase.WAITING, stopped_at=None, proof=())
     head = replace(head, title=row.title)

@@ -22,21 +22,23 @@ def _authorise(scope: Any, identity: str) -> tuple[str, bool, str] | None:
 
     For the instructor, the participant's id is ``INSTRUCTOR``. With the query ``own``, which participants' pages send,
     an instructor who has joined in the same browser counts as that participant. The experiment's id is empty if the
-    instructor shows none. Returns None if the client may not follow the session. Queries the database.
+    instructor shows none, or if the session is over. Returns None if the client may not follow the session. Queries the
+    database.
     """
     user = scope.get("user")
     is_own = scope.get("query_string", b"") == b"own"
     row = training_sessions.get(identity)
     if row is None:
         return None
+    mirrored = "" if row.closed_at else row.mirror_id or ""
     if user is not None and not is_own and training_sessions.led_by(identity, user) is not None:
-        return INSTRUCTOR, True, row.mirror_id or ""
+        return INSTRUCTOR, True, mirrored
     participant: ParticipantRef | None = scope.get("participant")
     if participant is None:  # a signed-in user may be a participant as well
         participant = participants.by_token(identity, str(tokens_of(scope.get("session")).get(identity, "")))
     if participant is None or participant.session != identity:
         return None
-    return participant.id, participant.admitted, row.mirror_id or ""
+    return participant.id, participant.admitted, mirrored
 
 
 class SessionConsumer(FeedConsumer):

@@ -1,5 +1,6 @@
 """A participant's pages other than the steps: lobby, shared comparison, raised hand, move to another device."""
 
+from dataclasses import replace
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -150,10 +151,13 @@ async def mirror(request: HttpRequest, row: TrainingSession, participant: Partic
 
 async def mirrored_page(request: HttpRequest, row: TrainingSession, context: dict[str, object]) -> HttpResponse:
     """Renders the read-only page of the experiment that the instructor shows. ``context`` contains the template
-    variables of the page around it. Raises Http404 if no experiment is shown."""
+    variables of the page around it. After the session, the page is not live: it shows the state at the end. Raises
+    Http404 if no experiment is shown."""
     if not row.mirror_id:
         raise Http404(_("Your instructor is not showing a comparison now."))
-    snapshot = await to_db_thread(load_snapshot, row.mirror_id)
+    snapshot = await to_db_thread(load_snapshot, row.mirror_id, None, row.closed_at or None)
+    if row.closed_at and snapshot.experiment.as_it_was is None:
+        snapshot = replace(snapshot, experiment=replace(snapshot.experiment, as_it_was=row.closed_at))
     return await render_page(
         request,
         "experiments/experiment.html",
@@ -162,7 +166,7 @@ async def mirrored_page(request: HttpRequest, row: TrainingSession, context: dic
             "snapshot": snapshot,
             "read_only": True,
             "experiment_url": f"/sessions/{row.id}/mirror/",
-            "ws_path": f"/ws/sessions/{row.id}/mirror/",
+            "ws_path": "" if row.closed_at else f"/ws/sessions/{row.id}/mirror/",
             "pointer": row.pointed_row,
             "path_key": "",
         },

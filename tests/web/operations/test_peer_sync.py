@@ -108,8 +108,9 @@ async def test_the_end_of_trouble_with_the_journal_is_found_with_the_next_entry(
     await eventually(lambda: browser.of("snapshot")[-1]["experiment"]["problem"] == "")
 
 
-async def test_a_mirrored_comparison_ends_without_a_wake_up_when_it_is_replaced(
-    two: tuple[Process, Process], row: TrainingSession
+@pytest.mark.parametrize("is_closed", [False, True])
+async def test_a_mirrored_comparison_ends_without_a_wake_up_when_it_is_replaced_or_the_session_is_closed(
+    two: tuple[Process, Process], row: TrainingSession, is_closed: bool
 ) -> None:
     _, there = two
     one = await to_db_thread(experiment_store.create_experiment, make_spec("none", "none"))
@@ -121,7 +122,10 @@ async def test_a_mirrored_comparison_ends_without_a_wake_up_when_it_is_replaced(
         there.sessions.link(mirror_key(row.id, experiment), client, there.experiments)
     await eventually(lambda: new.code == GONE)
     assert old.code is None
-    assert await to_db_thread(training_sessions.mirror, row.id, row.owner_id, NOW, "")
+    if is_closed:
+        assert await to_db_thread(training_sessions.close, row.id, row.owner_id, NOW)
+    else:
+        assert await to_db_thread(training_sessions.mirror, row.id, row.owner_id, NOW, "")
     await eventually(lambda: old.code == GONE)
 
 

@@ -10,10 +10,13 @@ from channels.db import database_sync_to_async
 from django.template.loader import render_to_string
 
 from dashboard import urls
+from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
 from dashboard.core.workshops.progress import StepRecord
 from dashboard.models import Answer, Experiment, Participant, SessionEvent, TrainingSession
 from dashboard.store import experiments as experiment_store
+from dashboard.store import journal as journal_store
 from dashboard.store import workshops as workshop_store
+from dashboard.store.operations.database_clock import shared_clock
 from dashboard.store.training import participants, session_state
 from dashboard.store.training import sessions as training_sessions
 from dashboard.store.training.participants import ParticipantRef
@@ -358,6 +361,35 @@ async def test_the_parts_of_a_step_describe_the_host_of_their_session(sessions: 
         return render_to_string("workshops/_run.html", {"stage": "run", "commands": (), **place.extra})
 
     assert "on the engine's machine" not in await draw(), "participants have their own host"
+
+
+async def test_after_the_session_its_comparison_shows_the_state_at_the_end_and_is_not_live(
+    sessions: TwoSessions,
+) -> None:
+    home = f"/sessions/{sessions.row.id}/"
+    steer, live = f"{home}console/steer", f"/ws{home}mirror/"
+    experiment = await database_sync_to_async(experiment_store.create_experiment)(make_spec("host", "none"))
+
+    @database_sync_to_async
+    def record(seq: int, at: float, text: str) -> None:
+        journal_store.append(experiment, [Entry(seq, at, Cause(Source.LAB, "say"), Facts(), text, ())])
+
+    await record(1, 1000.0, "seen in the session")
+    await post(f"{steer}/mirror/", sessions.owner, experiment=experiment)
+    async with websocket(live, who=sessions.ada, headers=OWN) as socket:
+        assert (await socket.message())["type"] == "snapshot"
+        await post(f"{steer}/close/", sessions.owner)
+        assert await socket.closed() == 4404
+    await record(2, shared_clock() + 60, "done the next day")
+    for page, who in ((f"{home}mirror/", sessions.ada), (f"{home}console/mirror/", sessions.owner)):
+        shown = (await get(page, who)).text
+        assert "seen in the session" in shown
+        assert "done the next day" not in shown
+        assert 'data-ws=""' in shown
+        assert "not live: a past state" in shown
+    for who in (sessions.ada, sessions.owner):
+        async with websocket(live, who=who, headers=OWN) as socket:
+            assert await socket.closed() == 4404
 
 
 async def test_a_closed_session_has_no_timer_and_its_forms_are_off(sessions: TwoSessions) -> None:

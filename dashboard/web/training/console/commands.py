@@ -155,6 +155,7 @@ async def _move(command: Command) -> bool:
 
 async def _close(command: Command) -> bool:
     done = await command.call(training_sessions.close, command.now)
+    hub.end_mirrors(command.row.id)
     service.wake()
     return done
 
