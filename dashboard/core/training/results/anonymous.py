@@ -26,6 +26,8 @@ MIN_FOR_SHARES = 23
 MIN_FOR_AVERAGES = 8
 NO_CHOICE = "none of these answers"
 DAY_S = 86_400.0
+#: The figures of a revealed step that everybody has seen, or can compute from what was shown.
+REVEALED = ("choices", "answered", "known", "right", "share_right", "truth", "evidence")
 STEP_TIME_S = 10.0
 SESSION_TIME_S = 300.0
 
@@ -118,8 +120,8 @@ def report_for_participant(report: SessionReport, participant: str, revealed: Co
     """Returns the report that a participant may see. ``revealed`` are the steps whose answers the instructor has
     revealed.
 
-    Everything about the participant is included. The figures about all participants are rounded, except the numbers of
-    answers to steps in ``revealed``.
+    Everything about the participant is included. The figures about all participants are rounded, except those about
+    answers (``REVEALED``) to steps in ``revealed``.
 
     While the session is open, steps that are not revealed show neither the correct answer nor which answers were given.
     The participant's own results show the correct answer only in steps that are done or revealed.
@@ -130,8 +132,7 @@ def report_for_participant(report: SessionReport, participant: str, revealed: Co
     steps = []
     for exact, rounded_step in zip(report.steps, rounding.steps, strict=True):
         if exact.slug in revealed:
-            shown = {name: getattr(exact, name) for name in ("choices", "answered", "truth", "evidence")}
-            steps.append(replace(rounded_step, **shown))
+            steps.append(replace(rounded_step, **{name: getattr(exact, name) for name in REVEALED}))
         else:
             steps.append(rounded_step if over else _unrevealed(rounded_step))
     own = tuple(

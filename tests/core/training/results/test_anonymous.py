@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 
+import pytest
 from hypothesis import given
 
 from dashboard.core.experiments.messages import encode
@@ -19,7 +20,7 @@ from dashboard.core.training.results.anonymous import (
 from dashboard.core.training.results.facts import SessionFacts
 from dashboard.core.training.results.model import SessionReport, StepReport
 from dashboard.core.training.results.report import build_report
-from tests.core.training_builders import SESSION, B, C, facts_of, person, record, sessions
+from tests.core.training_builders import END, SESSION, B, C, facts_of, person, record, sessions
 from tests.core.workshops.test_progress import WORKSHOP
 
 REPORT = build_report(SESSION, WORKSHOP)
@@ -102,6 +103,16 @@ def test_a_participant_sees_everything_about_themselves_and_only_revealed_steps_
     for name in ("Ada", "Cleo", "Dan", "participant-of-Ada", "s1"):
         assert name not in encode(over).decode().replace("session", "")
     assert report_for_participant(REPORT, "nobody", []).people == ()
+
+
+@pytest.mark.parametrize("closed", [0.0, END])
+def test_a_participant_sees_the_exact_answers_to_a_revealed_step_and_rounded_figures_of_all_else(closed: float) -> None:
+    told = report_for_participant(build_report(replace(SESSION, closed_at=closed), WORKSHOP), "participant-of-Ada", [B])
+    two = step(told, B)
+    assert (two.answered, two.known, two.right, two.share_right) == (3, 3, 2, 2 / 3)
+    assert (two.opened, two.done) == (5, 0)
+    three = step(told, C)
+    assert (three.known, three.right, three.share_right) == ((0, 0, None) if closed else (None, None, None))
 
 
 def test_an_empty_session_has_an_anonymous_report() -> None:
