@@ -146,7 +146,8 @@ class SessionEvent(models.Model):
 
     ``kind`` is created, closed, step, gate, pace, locked, doors (``admission_required``), timer, pointer
     (``pointed_row``), mirror or revealed. ``detail`` is the new value of the field that changed. It is the slug of the
-    step if ``kind`` is revealed, the slug of the workshop if it is created, and empty if it is closed.
+    step if ``kind`` is revealed, the slug of the workshop if it is created, and empty if it is closed. The
+    pace is also recorded when the session is created.
     """
 
     session = models.ForeignKey(TrainingSession, on_delete=models.CASCADE, related_name="events")

@@ -63,7 +63,8 @@ def create(owner: int, settings: NewSession, workshop: Workshop, now: float) -> 
         try:
             with transaction.atomic():
                 row.save(force_insert=True)
-                SessionEvent.objects.create(session=row, at=now, kind="created", detail=workshop.slug)
+                for kind, detail in (("created", workshop.slug), ("pace", row.pace)):
+                    SessionEvent.objects.create(session=row, at=now, kind=kind, detail=detail)
         except IntegrityError:
             if attempt == MAX_TRIES - 1:
                 raise

@@ -30,6 +30,8 @@ def test_a_session_starts_at_the_first_step_with_a_unique_code(monkeypatch: pyte
     assert (row.step, row.gate, row.expires_at) == ("prepare", "prepare", NOW + 7200)
     assert parse_code(row.code) == row.code
     assert row.code_digest == digest_of(row.code)
+    assert kinds(row) == [("created", "host-network"), ("pace", "together")]
+    assert kinds(session(pace=Pace.GATED))[1] == ("pace", "gated")
     drawn = iter([row.code, row.code, "00000000"])
     monkeypatch.setattr(training_sessions, "code_from", lambda _: next(drawn))
     assert session().code == "00000000", "a code that exists is replaced by another"
@@ -79,7 +81,7 @@ def test_actions_of_the_instructor_are_recorded_as_events() -> None:
     assert (found.step, found.timer_ends_at, found.pace, found.gate) == ("launch", 0.0, "gated", "stop")
     assert found.revealed() == {"launch": NOW + 3}
     names = [kind for kind, _ in kinds(row)]
-    assert names == ["created", "timer", "step", "timer", "pace", "gate", "revealed"]
+    assert names == ["created", "pace", "timer", "step", "timer", "pace", "gate", "revealed"]
     with pytest.raises(ValueError, match="code"):
         training_sessions.change(row.id, me, NOW, code="x")
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from dashboard.core.training.pacing import Pace
 from dashboard.core.training.predictions import session_truth
 from dashboard.core.training.session import HostsFor
 from dashboard.core.workshops.model import Step
@@ -57,6 +58,15 @@ class SessionFacts:
     def ends_at(self) -> float:
         """The time at which the session was closed, or the time of the query if it is open."""
         return self.closed_at or self.until
+
+    @property
+    def first_pace(self) -> str:
+        """The pace with which the session was created. Earlier versions did not record it: if the pace was set later,
+        the session counts as created with the pace ``together``."""
+        first = next((event for event in self.events if event.kind == "pace"), None)
+        if first is None:
+            return self.pace
+        return first.detail if first.at <= self.created_at else str(Pace.TOGETHER)
 
     def reveals(self) -> dict[str, float]:
         """Returns the times at which answers were revealed, by step."""

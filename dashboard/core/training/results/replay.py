@@ -66,11 +66,10 @@ class ReplayBuilder:
         self._present = [False] * len(facts.participants)
         self._hand = [False] * len(facts.participants)
         self._revealed: dict[str, float] = {}
-        pace_changed = any(event.kind == "pace" for event in facts.events)
         self._head: dict[str, object] = {
             "step": 0,
             "gate": 0,
-            "pace": str(Pace.TOGETHER) if pace_changed else facts.pace,
+            "pace": facts.first_pace,
             "locked": False,
             "doors": False,
             "timer": 0.0,
@@ -136,6 +135,8 @@ class ReplayBuilder:
             case "gate":
                 text = f"Steps open up to: {self._title(detail)}" if self._head["pace"] == Pace.GATED else ""
                 return text, self._set_head(gate=self._index.get(detail, 0))
+            case "pace" if detail == self._head["pace"]:
+                return "", []
             case "pace":
                 text = "Everybody at their own pace" if detail == Pace.GATED else "All follow the instructor"
                 return text, self._set_head(pace=detail)
@@ -158,7 +159,7 @@ class ReplayBuilder:
                 text = self._with_names(detail)
                 return f"To all: {text}", [("said", text)]
             case "closed":
-                return "Session closed", self._set_head(closed=True)
+                return "Session closed", self._set_head(closed=True, timer=0.0)
         return "", []
 
     def _on_timer(self, event: Event) -> tuple[str, Patch]:

@@ -131,6 +131,35 @@ def test_actions_of_the_instructor_and_the_comparison_are_included() -> None:
     assert track["mirrors"] == [{"title": "Side by side", "why": "", "track": {"v": 1}}]
 
 
+def test_the_replay_has_the_pace_with_which_the_session_was_created() -> None:
+    created, closed = SESSION.events[0], SESSION.events[-1]
+    moved = (Event(1050, "pace", "", "gated"), Event(1050, "gate", "", C), Event(1100, "pace", "", "together"))
+    started = replace(created, kind="pace", detail="gated")
+    entries = entries_of(track_of(replace(SESSION, pace="together", events=(created, started, *moved, closed))))
+    assert [(text, slots["head"]["pace"]) for _at, text, slots in entries if "Session" in text or "follow" in text] == [
+        ("Session created", "gated"),
+        ("All follow the instructor", "together"),
+        ("Session closed", "together"),
+    ]
+    texts = [text for _at, text, _slots in entries]
+    assert "Everybody at their own pace" not in texts, "only the gate moved"
+    assert "Steps open up to: C" in texts
+    older = entries_of(track_of(replace(SESSION, pace="together", events=(created, *moved, closed))))
+    assert older[0][2]["head"]["pace"] == "together"
+    assert "Everybody at their own pace" in [text for _at, text, _slots in older]
+    unchanged = entries_of(track_of(replace(SESSION, pace="gated", events=(created, closed))))
+    assert {slots["head"]["pace"] for _at, _text, slots in unchanged} == {"gated"}
+
+
+def test_the_timer_of_the_replay_ends_with_the_session() -> None:
+    created, closed = SESSION.events[0], SESSION.events[-1]
+    timer = Event(END - 60, "timer", "", str(END + 240))
+    entries = entries_of(track_of(replace(SESSION, events=(created, timer, closed))))
+    heads = {text: slots["head"] for _at, text, slots in entries}
+    assert heads["Timer: 5 minutes"]["timer"] == END + 240
+    assert (heads["Session closed"]["closed"], heads["Session closed"]["timer"]) == (True, 0.0)
+
+
 def slots_at(facts: SessionFacts, *names: str) -> list[tuple[float, list[Any]]]:
     """The times at which one of these slots changed, with the values of all of them."""
     found: list[tuple[float, list[Any]]] = []
