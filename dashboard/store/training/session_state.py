@@ -198,12 +198,14 @@ def histogram_of(row: TrainingSession, workshop: Workshop, slug: str, *, peek: b
     return histogram(workshop.steps[number], Counter(counts).elements(), truth, revealed=visible)
 
 
-def state_of(row: TrainingSession, workshop: Workshop, present: int) -> SessionState:
-    """The state that all participants see. ``present`` is the number of participants who are connected."""
+def state_of(row: TrainingSession, workshop: Workshop, present: Collection[str]) -> SessionState:
+    """The state that all participants see. ``present`` are the ids of those who are connected. Participants
+    who were removed or wait for admission do not count."""
     number = workshop.index(row.step) or 0
     step = workshop.steps[number]
     revealed = row.revealed()
     hint = Message.objects.filter(session_id=row.id, participant_id=None, from_instructor=True).order_by("-pk").first()
+    people = row.participants.filter(removed_at=0.0).exclude(admitted_at=0.0).values_list("id", flat=True)
     return SessionState(
         title=row.title,
         step=step.slug,
@@ -218,8 +220,8 @@ def state_of(row: TrainingSession, workshop: Workshop, present: int) -> SessionS
         closed=bool(row.closed_at),
         mirror=row.mirror_id is not None,
         pointer=row.pointed_row,
-        participants=row.participants.filter(removed_at=0.0).exclude(admitted_at=0.0).count(),
-        present=present,
+        participants=len(people),
+        present=len(set(present).intersection(people)),
         answered=Answer.objects.filter(session_id=row.id, step=step.slug).count(),
         hosts=row.hosts != HostsFor.NONE,
         revealed=tuple(revealed),

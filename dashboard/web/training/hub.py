@@ -213,7 +213,7 @@ class SessionHub(FeedHub[SessionFeed]):
     async def _send_and_record(self, feed: SessionFeed, arrived: set[str], outdated: Collection[str]) -> None:
         now = shared_clock()
         on_peers = self.peers.participants(feed.key)
-        state = await to_db_thread(read_state, feed.key, len(feed.present(now) | on_peers))
+        state = await to_db_thread(read_state, feed.key, feed.present(now) | on_peers)
         if state is None:
             self._close_feed(feed)
             return

@@ -2,6 +2,7 @@
 read."""
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from dashboard.core.training.messages import SessionState
@@ -60,8 +61,8 @@ class SessionFeed(Feed):
         return {key for key in known if is_present(len(self.connections.get(key, ())), self.left_at.get(key, 0.0), now)}
 
 
-def read_state(session: str, present: int) -> SessionState | None:
-    """Returns the state that all participants see; None if the session was deleted. ``present`` is the number of
+def read_state(session: str, present: Collection[str]) -> SessionState | None:
+    """Returns the state that all participants see; None if the session was deleted. ``present`` are the ids of the
     participants who are connected.
 
     Raises LookupError if the session's workshop is missing or has errors, for example while its author edits it.

@@ -103,7 +103,7 @@ async def page_context(row: TrainingSession, participant: ParticipantRef, step: 
 
 def _page_context(row: TrainingSession, participant: ParticipantRef, step: str) -> dict[str, Any]:
     workshop = workshop_in(row)
-    state = session_state.state_of(row, workshop, len(hub.present(row.id)))
+    state = session_state.state_of(row, workshop, hub.present(row.id))
     histogram = state.histogram if step == state.step else None
     if histogram is None and step in state.revealed:
         histogram = session_state.histogram_of(row, workshop, step)

@@ -41,7 +41,7 @@ def test_the_shared_state_contains_nothing_about_single_participants() -> None:
     session_state.answer(row, ada.id, "launch", 1, "x", NOW)
     session_state.add_message(row.id, ada.id, "", "question-of-one", NOW, from_instructor=False)
     session_state.add_message(row.id, None, "", "to everybody", NOW, from_instructor=True)
-    state = session_state.state_of(again(row), SHOP, 1)
+    state = session_state.state_of(again(row), SHOP, {ada.id})
     text = encode(state).decode()
     for secret in ("secret", "notes-that", "question-of", row.code, row.id, ada.id):
         assert secret not in text
@@ -49,6 +49,19 @@ def test_the_shared_state_contains_nothing_about_single_participants() -> None:
     assert state.histogram is None, "nothing is shown before the reveal"
     assert state.hint is not None
     assert state.hint.text == "to everybody"
+
+
+def test_only_admitted_participants_count_as_present() -> None:
+    row = session()
+    ada, bob, away = (participant(row, name)[0].id for name in ("Ada", "Bob", "Away"))
+    training_sessions.change(row.id, instructor(), NOW, admission_required=True)
+    late = participant(again(row), "Late")[0].id
+    participants.remove(row.id, [bob], NOW)
+    state = session_state.state_of(again(row), SHOP, {ada, bob, late, "stranger"})
+    assert (state.present, state.participants) == (1, 2)
+    participants.admit(row.id, late, NOW)
+    state = session_state.state_of(again(row), SHOP, {ada, away, late})
+    assert (state.present, state.participants) == (3, 3)
 
 
 def test_the_revealed_truth_is_the_reading_of_the_kernel() -> None:
@@ -62,7 +75,7 @@ def test_the_revealed_truth_is_the_reading_of_the_kernel() -> None:
     assert session_state.histogram_of(again(row), SHOP, "launch") is not None
     peek = session_state.histogram_of(again(row), SHOP, "launch", peek=True)
     training_sessions.reveal(row.id, instructor(), NOW, "launch")
-    found = session_state.state_of(again(row), SHOP, 0).histogram
+    found = session_state.state_of(again(row), SHOP, ()).histogram
     assert found is not None
     assert peek == found
     assert (found.truth, found.read, found.answered) == ("The network of this machine", True, 3)

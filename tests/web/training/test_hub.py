@@ -187,6 +187,7 @@ async def test_a_participant_that_waits_is_sent_only_the_own_state(hub: SessionH
     client = await hub.enter(row.id, late.id, browser.send, None, None, admitted=False)
     inside = await hub.enter(row.id, INSTRUCTOR, other.send, None, None, admitted=True)
     await eventually(lambda: other.of("session"))
+    assert [(one["present"], one["participants"]) for one in other.of("session")] == [(0, 0)]
     hub.exit(row.id, INSTRUCTOR, inside)
     await database_sync_to_async(participants.admit)(row.id, late.id, NOW)
     hub.tell(row.id, late.id)
