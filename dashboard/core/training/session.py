@@ -153,16 +153,19 @@ def progress_row(
     hand_raised_at: float = 0.0,
     until: int | None = None,
     free: bool = False,
+    closed_at: float = 0.0,
 ) -> ProgressRow:
-    """Computes the progress of a participant at the time ``now``. Unfinished steps are locked if their index is
-    ``until`` or higher. If ``free`` is true, the other steps may be done in any order.
+    """Computes the progress of a participant at the time ``now``; in a closed session, at the time ``closed_at``.
+    Unfinished steps are locked if their index is ``until`` or higher. If ``free`` is true, the other steps may be done
+    in any order.
 
-    Reasons to help are:
+    Reasons to help, until the session is closed, are:
 
     - a raised hand
     - at least ``STUCK_FAILURES`` failed checks in an open step that is not done
     - at least ``STUCK_S`` seconds in the last opened step, if it is not done
     """
+    now = closed_at or now
     cells = []
     for number, step in enumerate(workshop.steps):
         record = records.get(step.slug, EMPTY)
@@ -185,6 +188,8 @@ def progress_row(
     # An earlier step may have been left unfinished long ago, so only the newest one counts.
     if current in working and working[current][1] >= STUCK_S:
         waits[HelpReason.SLOW] = working[current][1]
+    if closed_at:
+        waits.clear()
     return ProgressRow(
         cells=tuple(cells),
         current=current,

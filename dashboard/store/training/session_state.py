@@ -283,7 +283,13 @@ def progress_grid(row: TrainingSession, workshop: Workshop, now: float, present:
         if row.hosts == HostsFor.NONE:
             records = with_revealed(records, revealed, known)
         progress = progress_row(
-            workshop, records, now, hand_raised_at=participant.hand_raised_at, until=paces.until, free=paces.free
+            workshop,
+            records,
+            now,
+            hand_raised_at=participant.hand_raised_at,
+            until=paces.until,
+            free=paces.free,
+            closed_at=row.closed_at,
         )
         counting = without_late_predictions(records, revealed)
         score = score_of(workshop.steps, counting, frozenset(revealed)) if row.scores else None

@@ -57,7 +57,13 @@ def _context(row: TrainingSession, key: str) -> dict[str, Any]:
     records = session_state.records_of(row, workshop_store.load_progress(person, row.workshop))
     pacing = session_state.pacing(row, workshop)
     progress = progress_row(
-        workshop, records, now, hand_raised_at=participant.hand_raised_at, until=pacing.until, free=pacing.free
+        workshop,
+        records,
+        now,
+        hand_raised_at=participant.hand_raised_at,
+        until=pacing.until,
+        free=pacing.free,
+        closed_at=row.closed_at,
     )
     counting = without_late_predictions(records, row.revealed())
     return {

@@ -149,6 +149,13 @@ def test_only_open_steps_need_help_and_the_longest_wait_counts() -> None:
     assert progress_row(WORKSHOP, {}, 150.0).current == 0
 
 
+def test_time_ends_with_the_session_and_then_nobody_needs_help() -> None:
+    records = {"a": StepRecord(opened_at=10.0, attempts=2, failing="port 80 is closed")}
+    row = progress_row(WORKSHOP, records, 90_000.0, hand_raised_at=20.0, closed_at=400.0)
+    assert (row.needs, row.waits_s) == ((), 0.0)
+    assert (row.cells[0].seconds, row.cells[0].attempts, row.cells[0].failing) == (390.0, 2, "port 80 is closed")
+
+
 def test_a_session_expires_at_its_time() -> None:
     assert join_status(0.0, 100.0, 99.9, admission_required=False) is JoinStatus.OPEN
     assert join_status(0.0, 100.0, 100.0, admission_required=False) is JoinStatus.EXPIRED

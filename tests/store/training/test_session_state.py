@@ -189,6 +189,9 @@ def test_the_grid_shows_who_needs_help_and_no_removed_participants() -> None:
     assert (cell.attempts, cell.failing, cell.seconds) == (2, "a container named web", 60.0)
     assert found.people[0].score is None
     assert WorkshopStep.objects.get(progress__person=people["fine"].person).opened_at == NOW
+    training_sessions.close(row.id, instructor(), NOW + 60)
+    closed = session_state.progress_grid(again(row), SHOP, NOW + 86400, ())
+    assert (closed.asking, closed.people[1].row.cells[0]) == ((), cell), "time ends with the session"
 
 
 def test_the_states_of_several_participants_are_those_of_each_in_as_many_queries(

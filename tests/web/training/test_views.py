@@ -397,6 +397,7 @@ async def test_a_closed_session_has_no_timer_and_its_forms_are_off(sessions: Two
     steer, person_page = f"{home}console/steer", f"{home}console/seats/{sessions.ada_id}/"
     await post(f"{steer}/step/", sessions.owner, by="next")
     await post(f"{steer}/timer/", sessions.owner, minutes="5")
+    await post(f"{home}hand/", sessions.ada, up="yes")
     launch = f"{home}steps/launch/"
     assert "data-session-forms>" in (await get(launch, sessions.ada)).text
     assert (await post(f"{steer}/close/", sessions.owner)).status == 302
@@ -408,6 +409,8 @@ async def test_a_closed_session_has_no_timer_and_its_forms_are_off(sessions: Two
     assert "This session is over and cannot be changed." in console
     assert not re.findall(r"/steer/(?!notes)\w+/", console)
     assert "data-ends" not in console
+    assert re.findall(r"Who needs help <small>(\d+)", console) == ["0"]
+    assert 'data-need="' not in console + (await get(person_page, sessions.owner)).text
     assert f'action="{person_page}say/"' not in (await get(person_page, sessions.owner)).text
     for path in (f"{steer}/say/", f"{person_page}say/", f"{steer}/mirror/"):
         assert (await post(path, sessions.owner, text="too late", experiment="")).status == 409, path
