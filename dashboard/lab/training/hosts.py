@@ -142,7 +142,7 @@ class GroupHosts:
     async def _ready(self, group: str) -> str:
         state = await self.state_of(group)
         if state.stage is not HostStage.READY or state.host not in self._actions.hosts:
-            raise HostUnavailableError(state.message or group_runs.NOT_RUNNING)
+            raise HostUnavailableError(group_runs.describe_unready(state.stage, state.message))
         self.touch(group)
         return state.host
 

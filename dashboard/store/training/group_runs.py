@@ -61,13 +61,17 @@ def ready_place(group: str) -> str:
     return place_of(row.machine_id, row.host)
 
 
+def describe_unready(stage: str, reason: str) -> str:
+    """Returns why a host in this state cannot be used. ``reason`` is the recorded reason, empty without one."""
+    return reason or (STARTING if stage in {HostStage.QUEUED, HostStage.STARTING} else NOT_RUNNING)
+
+
 def _ready(group: str) -> GroupHost:
     row = GroupHost.objects.filter(pk=group).first()
     if row is None:
         raise NoHostError(NOT_RUNNING)
     if row.state != HostStage.READY or not row.host:
-        starting = row.state in {HostStage.QUEUED, HostStage.STARTING}
-        raise NoHostError(row.reason or (STARTING if starting else NOT_RUNNING))
+        raise NoHostError(describe_unready(row.state, row.reason))
     return row
 
 

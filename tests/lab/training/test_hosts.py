@@ -25,7 +25,7 @@ from dashboard.engine.hosts.registry import group_hosts
 from dashboard.lab.remote.experiment_calls import expect_hosts
 from dashboard.lab.training.group_labs import HostUnavailableError
 from dashboard.lab.training.host_actions import INTERRUPTED, HostActions
-from dashboard.lab.training.hosts import GroupHosts
+from dashboard.lab.training.hosts import GroupHosts, HostState
 from dashboard.lab.workshops.commands import CommandResult, run_command
 from dashboard.models import GroupHost
 from dashboard.store import experiments as experiment_store
@@ -194,6 +194,25 @@ async def test_groups_queue_when_the_machine_has_no_capacity(no_dockerd: HostsHa
     with pytest.raises(HostUnavailableError, match="third in the queue"):
         await no_dockerd.hosts.context_of(no_dockerd.group(3))
     assert no_dockerd.hosts.capacity().more == 0
+
+
+@pytest.mark.parametrize(
+    ("stage", "sentence"),
+    [
+        (HostStage.QUEUED, "is starting. Wait a moment."),
+        (HostStage.STARTING, "is starting. Wait a moment."),
+        (HostStage.STOPPED, "is not running. Start it first."),
+    ],
+)
+async def test_a_command_on_a_host_that_starts_is_refused_with_the_advice_to_wait(
+    no_dockerd: HostsHarness, monkeypatch: pytest.MonkeyPatch, stage: HostStage, sentence: str
+) -> None:
+    async def state_of(_hosts: GroupHosts, _group: str) -> HostState:
+        return HostState(stage)
+
+    monkeypatch.setattr(GroupHosts, "state_of", state_of)
+    with pytest.raises(HostUnavailableError, match=sentence):
+        await no_dockerd.hosts.workshop_host_of(no_dockerd.group(1))
 
 
 async def test_a_lab_that_sees_no_session_yet_prepares_when_it_is_asked(
