@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -115,6 +116,29 @@ def test_a_participant_who_waits_at_the_gate_gets_the_next_step(visitor: Visitor
     console.pace_gated("launch")
     step.go_on()
     assert step.slug == "launch"
+
+
+def test_the_sentence_beside_the_state_of_the_host_changes_when_the_host_is_queued(
+    visitor: Visitor, visit: Visit, server: Server
+) -> None:
+    console = new_session(visitor, server, "Moved", hosts="person")
+    ada = join(visit, console.link, "Ada")
+    page, sentence = ada.page, ada.page.locator("[data-slot=host-text]")
+    sockets: list[WebSocketRoute] = []
+    page.route_web_socket("**/ws/sessions/*/?own", lambda route: sockets.append(route))  # noqa: PLW0108 - see test_console.py
+    page.reload()
+    until(lambda: page.title() and sockets)
+    own = {"type": "participant", "admitted": True, "hand": False, "messages": [], "host_can_start": False}
+    for name, stage, sent, shown in (
+        ("Ada", "unreachable", "The machine does not respond.", "The machine does not respond."),
+        ("Ada", "queued", "Your host is being created again.", "Your host is being created again."),
+        ("Ada L.", "queued", "", "Your host is being created again."),
+        ("Ada", "ready", "", ""),
+    ):
+        sockets[0].send(json.dumps({**own, "name": name, "host": stage, "host_text": sent}))
+        expect(page.locator("[data-slot=host]")).to_have_attribute("data-stage", stage)
+        expect(page.locator("[data-slot=my-name]")).to_have_text(name)
+        expect(sentence).to_have_text(shown)
 
 
 def test_a_page_that_was_offline_when_its_participant_was_removed_shows_it(

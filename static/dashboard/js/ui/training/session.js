@@ -186,7 +186,8 @@ export function createSession(main) {
       const was = host.dataset.stage;
       host.dataset.stage = next.host;
       setText(slot(host, "host-word"), says.hosts[next.host] ?? next.host);
-      if (next.host !== "queued") setText(slot(host, "host-text"), next.host_text);
+      // The place in the queue is only in the page's HTML.
+      if (next.host !== "queued" || was !== "queued") setText(slot(host, "host-text"), next.host_text);
       host.querySelector(".dot").classList.toggle("away", next.host !== "ready");
       const start = slot(host, "host-start");
       if (start) setHidden(start, !next.host_can_start);
