@@ -122,13 +122,26 @@ def summarise_histograms(parts: Iterable[bytes]) -> Summary | None:
     if not total:
         return None
     buckets = list(_buckets(whole))
-    ends = list(accumulate(count for _low, _high, count in buckets))
-    # The library's own search reads the table from its start for each percentile.
-    targets = map(whole.get_target_count_at_percentile, (50, 90, 99, 99.9))
-    p50, p90, p99, p999 = (buckets[bisect_left(ends, target)][1] / 1000 for target in targets)
+    p50, p90, p99, p999 = _percentiles(whole, buckets, (50, 90, 99, 99.9))
     # The mean uses the middle of each bucket, as HdrHistogram does.
     mean_ns = sum(count * ((low + high + 1) // 2) for low, high, count in buckets) / total
     return Summary(total, p50, p90, p99, p999, whole.get_max_value() / 1000, mean_ns / 1000)
+
+
+def percentiles(encoded: bytes, percents: Iterable[float]) -> tuple[float, ...]:
+    """Returns these percentiles in µs, as ``summarise_histograms`` defines them; none if the histogram is empty. Raises
+    BadHistogram."""
+    histogram = _decode(encoded)
+    return _percentiles(histogram, list(_buckets(histogram)), percents) if histogram.get_total_count() else ()
+
+
+def _percentiles(
+    histogram: Any, buckets: Sequence[tuple[int, int, int]], percents: Iterable[float]
+) -> tuple[float, ...]:
+    ends = list(accumulate(count for _low, _high, count in buckets))
+    # The library's own search reads the table from its start for each percentile.
+    targets = map(histogram.get_target_count_at_percentile, percents)
+    return tuple(buckets[bisect_left(ends, target)][1] / 1000 for target in targets)
 
 
 def _buckets(histogram: Any) -> Iterator[tuple[int, int, int]]:

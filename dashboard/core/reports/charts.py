@@ -15,7 +15,7 @@ from dashboard.core.measurements.formatting import NOTHING, fixed, format_interv
 from dashboard.core.measurements.headline import label_of
 from dashboard.core.measurements.measurement import ComparisonResult, Measurement, Probe, SeriesResult
 from dashboard.core.measurements.series_labels import SeriesLabel, label_measured, label_series, name_series
-from dashboard.core.reports.view import RunView
+from dashboard.core.reports.view import PERCENTS, RunView
 
 #: The bands of more series cannot be distinguished.
 MAX_BANDS = 4
@@ -210,12 +210,6 @@ def times_chart(run: RunView, probe: Probe) -> LineChart:
     )
 
 
-def time_at(curve: Sequence[tuple[float, float]], share: float) -> float | None:
-    """Returns the time within which the fraction ``share`` of the requests was answered; None if ``curve`` ends below
-    this fraction. The curve has points (time, share) in ascending order."""
-    return next((time for time, reached in curve if reached >= share), None)
-
-
 def ecdf_chart(run: RunView, probe: Probe) -> LineChart:
     """Returns the chart of the cumulative distributions of one probe: the share of requests that were answered within a
     time, on a logarithmic time axis."""
@@ -224,14 +218,8 @@ def ecdf_chart(run: RunView, probe: Probe) -> LineChart:
     title = f"Distribution ({probe})"
     table = ChartTable(
         "Time in microseconds within which a given share of the requests was answered",
-        ("path", "10 %", "25 %", "50 %", "75 %", "90 %", "99 %", "99.9 %"),
-        tuple(
-            (
-                labels[one.key].words,
-                *(micros(time_at(one.ecdf, share)) for share in (0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 0.999)),
-            )
-            for one in series
-        ),
+        ("path", *(f"{percent:g} %" for percent in PERCENTS)),
+        tuple((labels[one.key].words, *map(micros, one.percentiles_us)) for one in series),
     )
     description = f"{title}: the share of requests that were answered within a given time. The table has the figures."
     series = [one for one in series if len(one.ecdf) > 1]

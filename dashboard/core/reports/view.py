@@ -21,7 +21,7 @@ from dashboard.core.experiments.timeline import timeline_item
 from dashboard.core.measurements.conditions import describe_conditions
 from dashboard.core.measurements.formatting import mode_of
 from dashboard.core.measurements.headline import label_of
-from dashboard.core.measurements.histogram import BadHistogram, cumulative_shares, merge_histograms
+from dashboard.core.measurements.histogram import BadHistogram, cumulative_shares, merge_histograms, percentiles
 from dashboard.core.measurements.measurement import Block, Environment, Measurement, Probe
 from dashboard.core.measurements.statistics import median
 from dashboard.core.modes import MACHINE
@@ -29,10 +29,12 @@ from dashboard.core.namespaces.state import NamespaceState
 from dashboard.core.reports.model import ClaimResult, FrozenExperiment, FrozenRun, Origin, ReportContent
 from dashboard.core.reports.summary import Summary, summarise
 
-VERSION = 3
+VERSION = 4
 #: The maximum number of points of a line in a chart; figures are computed from all blocks.
 MAX_ROUNDS = 400
 ECDF_POINTS = 120
+#: The percentiles of the table of a distribution.
+PERCENTS = (10, 25, 50, 75, 90, 99, 99.9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class SeriesSummary:
     p50_us: tuple[float, ...] = ()
     p99_us: tuple[float, ...] = ()
     ecdf: tuple[tuple[float, float], ...] = ()  # times in µs, shares of requests that took no longer
+    percentiles_us: tuple[float, ...] = ()  # those of PERCENTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,15 +128,8 @@ def build_snapshot(frozen: FrozenExperiment) -> tuple[Snapshot, NamespaceState |
     started_at = frozen.journal[0].at if frozen.journal else 0.0
     timeline = tuple(timeline_item(entry, started_at) for entry in frozen.journal if entry.text)
     seq = frozen.journal[-1].seq if frozen.journal else 0
-    snapshot = Snapshot(
-        seq,
-        head,
-        columns,
-        compare(columns, shown.states),
-        *draw(columns, shown.states),
-        timeline,
-        trial=shown.trial,
-    )
+    rows, drawing = compare(columns, shown.states), draw(columns, shown.states)
+    snapshot = Snapshot(seq, head, columns, rows, *drawing, timeline, trial=shown.trial)
     return snapshot, shown.states.get(MACHINE)
 
 
@@ -144,14 +140,15 @@ def _thin_out(blocks: Sequence[Block]) -> Sequence[Block]:
     return [blocks[round(number * step)] for number in range(MAX_ROUNDS)]
 
 
-def _ecdf(blocks: Sequence[Block]) -> tuple[tuple[float, float], ...]:
-    """Returns the cumulative distribution of the blocks' times; empty if a histogram cannot be read."""
-    parts = [block.histogram for block in blocks if block.histogram]
+def _distribution(blocks: Sequence[Block]) -> tuple[tuple[tuple[float, float], ...], tuple[float, ...]]:
+    """Returns the cumulative distribution of the blocks' times, and the percentiles ``PERCENTS``; both are empty if a
+    histogram cannot be read."""
     try:
-        points = cumulative_shares(merge_histograms(parts), ECDF_POINTS) if parts else ()
+        whole = merge_histograms(block.histogram for block in blocks)
+        points = cumulative_shares(whole, ECDF_POINTS)
+        return tuple((round(time, 3), round(share, 6)) for time, share in points), percentiles(whole, PERCENTS)
     except BadHistogram:
-        return ()
-    return tuple((round(time, 3), round(share, 6)) for time, share in points)
+        return (), ()
 
 
 def summarise_run(run: FrozenRun, modes: Mapping[str, str]) -> tuple[SeriesSummary, ...]:
@@ -167,6 +164,7 @@ def summarise_run(run: FrozenRun, modes: Mapping[str, str]) -> tuple[SeriesSumma
         counted = sorted((block for block in blocks if block.counts), key=lambda block: block.started_s)
         medians = [block.p50_us for block in counted]
         drawn = _thin_out(counted)
+        ecdf, percentiles_us = _distribution(counted)
         summaries.append(
             SeriesSummary(
                 key=one.key,
@@ -184,7 +182,8 @@ def summarise_run(run: FrozenRun, modes: Mapping[str, str]) -> tuple[SeriesSumma
                 at_s=tuple(round(block.started_s, 3) for block in drawn),
                 p50_us=tuple(round(block.p50_us, 3) for block in drawn),
                 p99_us=tuple(round(block.p99_us, 3) for block in drawn),
-                ecdf=_ecdf(counted),
+                ecdf=ecdf,
+                percentiles_us=percentiles_us,
             )
         )
     return tuple(summaries)

@@ -24,6 +24,7 @@ from dashboard.core.measurements.histogram import (
     cumulative_shares,
     encode_times,
     merge_histograms,
+    percentiles,
     recorded_counts,
     summarise_histograms,
 )
@@ -52,6 +53,7 @@ def test_an_empty_histogram_has_no_figures() -> None:
     assert summarise_histograms([]) is None
     assert summarise_histograms([b"", encode_times([])]) is None
     assert cumulative_shares(encode_times([])) == ()
+    assert percentiles(encode_times([]), (50, 99)) == ()
 
 
 def test_percentiles_are_those_of_the_sorted_times_within_a_thousandth() -> None:
@@ -78,6 +80,7 @@ def test_percentiles_are_those_of_the_library(spread: float) -> None:
         histogram.get_max_value(),
     ]
     assert shown == [one / 1000 for one in wanted]
+    assert list(percentiles(encode_times(times), (50, 90, 99, 99.9))) == shown[:4]
 
 
 def test_ten_million_times_in_blocks_of_a_measurement_stay_below_five_megabytes() -> None:

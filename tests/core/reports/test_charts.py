@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from functools import cache
 from typing import Any
 
 import pytest
 
-from dashboard.core.measurements.formatting import NOTHING, micros, signed
+from dashboard.core.measurements.formatting import NOTHING, signed
+from dashboard.core.measurements.histogram import encode_times
 from dashboard.core.measurements.measurement import Probe
 from dashboard.core.measurements.series_labels import SeriesLabel, name_series
+from dashboard.core.measurements.summary import summarise_series
 from dashboard.core.reports.charts import (
     ChartTable,
     LineChart,
@@ -19,7 +22,6 @@ from dashboard.core.reports.charts import (
     ecdf_chart,
     interval_chart,
     latency_table,
-    time_at,
     times_chart,
 )
 from dashboard.core.reports.view import RunView, SeriesSummary, build_view
@@ -100,8 +102,6 @@ def test_curves_rise_to_100_percent() -> None:
         assert spots == sorted(spots, key=lambda spot: (spot[0], -spot[1]))
         assert spots[-1][1] == 0
     assert chart.drawing.up[-1].text == "100 %"
-    assert time_at(((10.0, 0.4), (20.0, 0.9)), 0.5) == 20.0
-    assert time_at(((10.0, 0.4),), 0.5) is None
 
 
 def test_many_series_have_no_bands() -> None:
@@ -131,7 +131,8 @@ def run_of(*shapes: SeriesSummary) -> RunView:
 
 def test_a_distribution_is_a_curve_over_a_logarithmic_axis_of_time() -> None:
     curve = ((10.0, 0.0), (100.0, 0.5), (1000.0, 1.0))
-    chart = ecdf_chart(run_of(shape(ecdf=curve)), Probe.TCP_RR)
+    percentiles = (20.0, 40.0, 100.0, 300.0, 700.0, 990.0, 1000.4)
+    chart = ecdf_chart(run_of(shape(ecdf=curve, percentiles_us=percentiles)), Probe.TCP_RR)
     (line,) = chart.drawing.lines
     assert (line.key, line.label, line.mode, line.dash) == ("a", "A", "bridge", "")
     assert (line.mark, line.words) == ("published-dnat", "machine's address → published port (DNAT)")
@@ -146,8 +147,8 @@ def test_a_distribution_is_a_curve_over_a_logarithmic_axis_of_time() -> None:
         ("25.00%", "75 %"),
         ("0.00%", "100 %"),
     ]
-    nothing = ["1000.0"] * 4
-    assert chart.table.body == ((DNAT, "100.0", "100.0", "100.0", *(micros(1000.0) for _ in nothing)),)
+    assert chart.table.head == ("path", "10 %", "25 %", "50 %", "75 %", "90 %", "99 %", "99.9 %")
+    assert chart.table.body == ((DNAT, "20.0", "40.0", "100.0", "300.0", "700.0", "990.0", "1000"),)
 
 
 def test_curves_share_an_axis_from_the_shortest_to_the_longest_time() -> None:
@@ -170,9 +171,20 @@ def test_a_series_without_a_curve_or_of_another_probe_is_left_out() -> None:
     assert [line.key for line in ecdf_chart(run_of(*shapes), Probe.HTTP).drawing.lines] == ["http"]
 
 
-def test_the_time_of_a_share_is_the_first_that_reaches_it() -> None:
-    curve = ((10.0, 0.4), (20.0, 0.5), (30.0, 0.9))
-    assert [time_at(curve, share) for share in (0.4, 0.41, 0.5, 0.9, 0.91)] == [10.0, 20.0, 20.0, 30.0, None]
+def test_a_distribution_has_the_percentiles_of_the_latency_table() -> None:
+    source = random.Random(6)
+    times = [int(source.lognormvariate(9.9, 0.3)) * (10 if source.random() < 0.02 else 1) for _ in range(20_000)]
+    content = make_content(measurements=(make_run(("host", "bridge"), count=1),))
+    (run,) = content.measurements
+    block = replace(run.blocks[0], n=len(times), histogram=encode_times(times))
+    series = summarise_series(run.series[0], [block])
+    measured = replace(run, measurement=replace(run.measurement, series=(series,)), blocks=(block,))
+    view = build_view(replace(content, measurements=(measured,))).runs[0]
+    (figures,) = latency_table(view.measurement, Probe.TCP_RR).body
+    distribution = ecdf_chart(view, Probe.TCP_RR).table
+    percentiles = dict(zip(distribution.head, distribution.body[0], strict=True))
+    assert [percentiles[f"{percent} %"] for percent in (50, 90, 99, 99.9)] == list(figures[2:6])
+    assert figures[5] != figures[6]
 
 
 def test_blocks_of_several_series_are_drawn_over_their_common_moments() -> None:

@@ -80,12 +80,13 @@ def test_a_series_has_figures_of_all_blocks_and_lines_of_at_most_max_rounds() ->
     assert summary.ecdf[-1][1] == 1.0
 
 
-def test_a_series_without_a_counted_block_or_with_a_broken_histogram_has_no_ecdf() -> None:
+def test_a_series_without_a_counted_block_or_with_a_broken_histogram_has_no_distribution() -> None:
     run = make_run(("host",), count=12)
     failed = replace(run, blocks=tuple(replace(block, error="no") for block in run.blocks))
     broken = replace(run, blocks=tuple(replace(block, histogram=b"x") for block in run.blocks))
     assert {(one.failed, one.median_us, one.ecdf) for one in summarise_run(failed, {})} == {(12, None, ())}
     assert {(one.failed, one.ecdf) for one in summarise_run(broken, {})} == {(0, ())}
+    assert {one.percentiles_us for found in (failed, broken) for one in summarise_run(found, {})} == {()}
 
 
 def test_modes_are_the_requested_ones_or_those_that_keys_name() -> None:
