@@ -9,6 +9,7 @@ import base64
 import socket
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from dashboard.core.measurements.histogram import encode_times
@@ -55,20 +56,27 @@ def _run_requests(command: dict[str, Any], probe: Probe) -> dict[str, Any]:
     exchange: Exchange | None = None
     began = time.perf_counter_ns()
 
-    def whole() -> None:
-        nonlocal exchange, began
+    def warm_up() -> None:
+        nonlocal exchange
         exchange = make_exchange(probe, command)
         exchange.connect()
         ask_at_once(exchange, warming, time.perf_counter_ns() + int(command["warmup_s"] * 1e9))
         exchange.reconnects = 0
+
+    def measure(exchange: Exchange) -> None:
+        nonlocal began
         began = time.perf_counter_ns()
         if rate:
-            ask_at_rate(exchange, trips, began + SPIN_NS, rate, total)
+            # Requests that cannot be sent in time wait in a queue, at most as long as the timeout.
+            end_ns = began + int((seconds + timeout) * 1e9)
+            ask_at_rate(exchange, trips, began + SPIN_NS, rate, total, end_ns)
         else:
             ask_at_once(exchange, trips, began + int(seconds * 1e9))
 
     try:
-        error = _guard(whole, where, command["warmup_s"] + seconds + timeout)
+        error = _guard(warm_up, where, command["warmup_s"] + timeout)
+        if exchange is not None and not error:
+            error = _guard(partial(measure, exchange), where, seconds + timeout * (2 if rate else 1))
     finally:
         if exchange is not None:
             exchange.close()
@@ -77,12 +85,14 @@ def _run_requests(command: dict[str, Any], probe: Probe) -> dict[str, Any]:
     reconnects = 0 if exchange is None else exchange.reconnects
     if reconnects and reconnects >= trips.number > 1:
         note = f"{note} {where} closes the connection after each answer.".strip()
-    if rate and warming.number:
-        usual_s = sorted(warming.times[: warming.number])[warming.number // 2] / 1e9
-        if usual_s * rate > 1 and lasted_s > seconds * 1.1:
-            warning = f"{where} cannot keep up with {rate:,g} requests per second: the times include queueing."
+    if rate:
+        usual_s = sorted(warming.times[: warming.number])[warming.number // 2] / 1e9 if warming.number else 0.0
+        omitted = not error and trips.number < total
+        if omitted or (usual_s * rate > 1 and lasted_s > seconds * 1.1):
+            warning = f"{where} cannot keep up with {rate:,g} requests per second: the times include queueing"
+            warning += ", and the last requests of the block were not sent." if omitted else "."
             note = f"{warning} {note}".strip()
-        if error and trips.number < total:
+        if error and warming.number and trips.number < total:
             error = f"{error} {trips.number} of {total} requests were answered."
     answer = describe_times(list(trips.times[: trips.number]), lasted_s)
     return answer | {"error": error, "note": note, "reconnects": reconnects}

@@ -64,10 +64,10 @@ def _ask_directly(calls: DirectCalls, trips: RoundTrips, end_ns: int) -> None:
         trips.number = number
 
 
-def ask_at_rate(exchange: Exchange, trips: RoundTrips, first_ns: int, rate: float, total: int) -> None:
+def ask_at_rate(exchange: Exchange, trips: RoundTrips, first_ns: int, rate: float, total: int, end_ns: int) -> None:
     """Runs an open loop of ``total`` requests on one connection, ``rate`` of them a second. The first one is due at
     ``first_ns``. The time of each request is measured from the moment at which it was due. So a stall lengthens the
-    times of all requests that it delays."""
+    times of all requests that it delays. Requests that could not be sent before ``end_ns`` are omitted."""
     clock, times = time.perf_counter_ns, trips.times
     interval = 1e9 / rate
     ask = exchange.ask
@@ -75,7 +75,10 @@ def ask_at_rate(exchange: Exchange, trips: RoundTrips, first_ns: int, rate: floa
     try:
         while number < total:
             due = first_ns + int(number * interval)
-            early = due - clock()
+            now = clock()
+            if now >= end_ns:
+                break
+            early = due - now
             if early > 0:
                 if early > SPIN_NS:
                     time.sleep((early - SPIN_NS) / 1e9)

@@ -232,7 +232,6 @@ class _Run:
         options, payload = self._options, self._options.payload_of(series.probe)
         responder, client = self._children.get("responder"), self._children["client"]
         kind = "udp" if series.probe in {Probe.UDP_RR, Probe.DNS} else "tcp"
-        limit = plan.seconds + plan.warmup_s + options.timeout_s + _ANSWER_S
         loaded = False
         if options.under_load and responder is not None:
             if error := await self._load(series, responder):
@@ -246,6 +245,7 @@ class _Run:
             if "error" in served:
                 return {"error": f"The responder cannot serve: {served['error']}."}
         block = make_block(series, plan, options, self._port(series, kind))
+        limit = block.longest_s + _ANSWER_S
         if series.path.client.startswith(MACHINE_KEY):
             answer = await self._ask_machine(series.path.client, block, limit)
         else:

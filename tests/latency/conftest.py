@@ -45,10 +45,10 @@ while True:
         if what == "short":
             connection.sendall(data[:10])
             break
-        if what == "stall" and time.monotonic() - rested > 0.4:
+        if what == "slow" or (what == "stall" and time.monotonic() - rested > 0.4):
             time.sleep(0.1)
             rested = time.monotonic()
-        if what in ("http", "stall", "once"):
+        if what in ("http", "stall", "slow", "once"):
             ends = b"Connection: close\r\n" if what == "once" else b""
             connection.sendall(b"HTTP/1.1 200 OK\r\n" + ends + b"Content-Length: 5\r\n\r\nhello")
             if ends:

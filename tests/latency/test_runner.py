@@ -187,6 +187,16 @@ async def test_a_rate_that_a_path_cannot_sustain_is_reported(lab: Lab) -> None:
     assert all("cannot keep up with 90,000 requests per second" in one.note for one in lab.told)
 
 
+async def test_a_server_that_is_too_slow_for_a_rate_is_measured_with_its_queue(lab: Lab) -> None:
+    ended = await lab.run(lab.series(Probe.HTTP, port=lab.rogue("slow")), rate=50.0, seconds=2.0, timeout_s=1.0)
+    assert (ended.stopped, ended.refused) == (Stop.TIME, {})
+    assert lab.told
+    for block in lab.told:
+        assert block.counts
+        assert 1 < block.n < 20
+        assert block.note.endswith("queueing, and the last requests of the block were not sent.")
+
+
 async def test_a_server_that_closes_after_each_answer_is_noted(lab: Lab) -> None:
     port = lab.rogue("once")
     for seconds in (0.5, 3.0, 12.0):

@@ -77,7 +77,7 @@ def compare(port: int) -> tuple[dict[str, float], dict[str, float], dict[str, fl
     trips, exchange = RoundTrips(total), _TimedExchange(port)
     exchange.connect()
     first = time.perf_counter_ns() + 1_000_000
-    ask_at_rate(exchange, trips, first, RATE, total)
+    ask_at_rate(exchange, trips, first, RATE, total, first + int(2e9 * SECONDS))
     exchange.close()
     times = list(trips.times[: trips.number])
     summary = summarise_histograms([encode_times(times)])

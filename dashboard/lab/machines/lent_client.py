@@ -17,7 +17,7 @@ from dashboard.netns.namespace import Namespace
 #: measurement on this machine.
 IDLE_S = 30.0
 TURN_S = 5.0
-#: Seconds that a block may take beyond its own duration and timeout.
+#: Seconds that a block may take beyond the longest time of its client.
 ANSWER_S = 5.0
 type OpenNamespace = Callable[[str], Awaitable[Namespace]]
 BUSY = "Another measurement is running on this machine."
@@ -81,7 +81,7 @@ class LentClient:
         """Measures a block with the client process for the block's ``Conditions`` (with or without real-time priority).
         If a ``namespace`` is given, first starts this process there, unless it runs there already."""
         which = block.from_arm, block.conditions
-        within_s = block.seconds + block.warmup_s + block.timeout_s + ANSWER_S
+        within_s = block.longest_s + ANSWER_S
         try:
             if namespace is not None and which in self._children and self._children[which][1] != namespace.inode:
                 await self._end_children(which)

@@ -33,6 +33,12 @@ class RemoteBlock:
     conditions: Conditions
     from_arm: bool = False
 
+    @property
+    def longest_s(self) -> float:
+        """The longest time that the client may need: the timeout applies to the warm-up, to a queue of requests that
+        wait for their turn (only at a rate), and to the last request."""
+        return self.warmup_s + self.seconds + 3 * self.timeout_s
+
 
 def make_block(series: Series, plan: BlockPlan, options: Options, port: int) -> RemoteBlock:
     """Returns the command to measure the next block of a series. ``port`` is the port to connect to."""
@@ -88,7 +94,7 @@ def block_problem(block: RemoteBlock) -> str:
         return "dns is measured from containers only."
     if not 0 < block.port < 65_536 or not 0 < block.payload <= MAX_PAYLOAD_BYTES:
         return "The block has an invalid port or payload."
-    if not 0 < block.seconds + block.warmup_s + block.timeout_s <= MAX_BLOCK_S or not 0 < block.most <= MAX_REQUESTS:
+    if not 0 < block.longest_s <= MAX_BLOCK_S or not 0 < block.most <= MAX_REQUESTS:
         return "The block is too long."
     if len(block.http_path) > 2000 or len(block.host) > 255 or not f"{block.http_path}{block.host}".isprintable():
         return "The block has an invalid HTTP request."

@@ -42,6 +42,7 @@ def test_a_block_has_the_fields_of_the_client_process_s_command() -> None:
         {"payload": MAX_PAYLOAD_BYTES + 1},
         {"seconds": 0.0, "warmup_s": 0.0, "timeout_s": 0.0},
         {"seconds": 600.0},
+        {"seconds": 20.0, "timeout_s": 10.0},  # the timeout counts three times
         {"seconds": float("nan")},
         {"most": MAX_REQUESTS + 1},
         {"http_path": "/\r\nX: y"},
