@@ -4,7 +4,7 @@ both."""
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
 
 from dashboard.core.modes import Mode
 
@@ -82,17 +82,43 @@ def micros(value: float | None) -> str:
     return f"{MINUS}{text}" if value < 0 and float(text) else text
 
 
+def _difference_digits(value: float) -> int:
+    """Returns the number of decimals of a difference in microseconds: two below 10, because a quiet run resolves
+    hundredths, one below 1000, otherwise none."""
+    return 2 if abs(value) < 10 else 1 if abs(value) < 1000 else 0
+
+
+def format_difference(value: float) -> str:
+    """Formats a difference in microseconds without a plus sign: ``0.04``, ``29.8`` or ``1500``."""
+    return fixed(value, _difference_digits(value))
+
+
+def _bound(value: float, rounding: str) -> str:
+    if not abs(value) < 1e15:
+        return f"{value:.2e}"
+    # The shortest decimal: 0.2 itself is slightly more than 0.20.
+    return str(Decimal(str(value)).quantize(Decimal(1).scaleb(-_difference_digits(value)), rounding))
+
+
+def format_upper_bound(value: float) -> str:
+    """Formats what a difference in microseconds does not exceed, rounded up: the text is an upper bound, too."""
+    return _bound(value, ROUND_CEILING)
+
+
+def format_lower_bound(value: float) -> str:
+    """Formats the least value of a difference in microseconds, rounded down: the text is a lower bound, too."""
+    return _bound(value, ROUND_FLOOR)
+
+
 def signed(value: float, digits: int | None = None) -> str:
-    """Formats a number with its sign and ``digits`` decimals; by default one decimal below 1000, otherwise none. A
-    value that rounds to zero has no sign."""
-    if digits is None:
-        digits = 1 if abs(value) < 1000 else 0
-    text = fixed(abs(value), digits)
+    """Formats a number with its sign and ``digits`` decimals; by default as many as ``format_difference``. A value that
+    rounds to zero has no sign."""
+    text = fixed(abs(value), _difference_digits(value) if digits is None else digits)
     return text if float(text) == 0 else f"{'+' if value > 0 else MINUS}{text}"
 
 
 def format_interval(ends: tuple[float, float] | None) -> str:
-    """Formats the ends of an interval with signs: ``[+1.4, +1.6]``; an empty text for None."""
+    """Formats the ends of an interval with signs: ``[+1.40, +1.60]``; an empty text for None."""
     return "" if ends is None else f"[{signed(ends[0])}, {signed(ends[1])}]"
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from dashboard.core.measurements.conditions import Conditions
+from dashboard.core.measurements.formatting import format_difference, format_lower_bound, format_upper_bound
 from dashboard.core.measurements.measurement import ComparisonResult, Measurement, Probe, SeriesResult
 from dashboard.core.measurements.series_labels import name_series
 from dashboard.core.paths.model import FILTERED_KINDS, PathKind, kind_of
@@ -97,7 +98,7 @@ def _of_nothing(measurement: Measurement) -> Headline:
 
 
 def _span(low: float, high: float) -> str:
-    return f"{low:.1f} to {high:.1f} µs"
+    return f"{format_difference(low)} to {format_difference(high)} µs"
 
 
 def _of_proxy(baseline: SeriesResult, compared: Sequence[_Compared]) -> Headline | None:
@@ -112,13 +113,13 @@ def _of_proxy(baseline: SeriesResult, compared: Sequence[_Compared]) -> Headline
     most = max(0.0, *(other.high for other in others)) if others else 0.0
     if least <= 2 * most:
         return None
-    adds = f"docker-proxy adds at least {least:.1f} µs to the median"
+    adds = f"docker-proxy adds at least {format_lower_bound(least)} µs to the median"
     kind = kind_of(baseline.path)
     if kind == PathKind.LOOPBACK and any(other.kind == PathKind.BRIDGE_ADDRESS for other in others):
-        evidence = f"{adds}, the path over the bridge without it at most {most:.1f} µs."
+        evidence = f"{adds}, the path over the bridge without it at most {format_upper_bound(most)} µs."
         return Headline("docker-proxy is the cost, not the bridge.", evidence, decided=True)
     if kind == PathKind.BRIDGE_ADDRESS and any(other.kind == PathKind.PUBLISHED_DNAT for other in others):
-        evidence = f"{adds}, address translation (DNAT) at most {most:.1f} µs."
+        evidence = f"{adds}, address translation (DNAT) at most {format_upper_bound(most)} µs."
         return Headline("docker-proxy is the cost, not DNAT.", evidence, decided=True)
     if kind in _CROSSES_BRIDGE:
         return Headline("docker-proxy is the cost.", f"{adds}: the baseline crosses the same bridge.", decided=True)
@@ -142,9 +143,9 @@ def _of_order(name: str, compared: Sequence[_Compared]) -> Headline:
     counts = {word: sum(one.result.verdict == word for one in compared) for word in ("slower", "faster", "same")}
     open_ones = len(compared) - sum(counts.values())
     if counts["same"] == len(compared):
-        within = max(max(abs(one.low), abs(one.high)) for one in compared)
+        within = format_upper_bound(max(max(abs(one.low), abs(one.high)) for one in compared))
         many = "No path differs" if len(compared) > 1 else f"{compared[0].name} does not differ"
-        return Headline(f"{many} from {name} by more than {within:.1f} µs.", "95 % intervals.", decided=True)
+        return Headline(f"{many} from {name} by more than {within} µs.", "95 % intervals.", decided=True)
     moved = [one for one in compared if one.result.verdict in {"slower", "faster"}]
     if not moved:
         paths = "these paths" if len(compared) > 1 else "the two paths"

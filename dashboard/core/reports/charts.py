@@ -80,7 +80,7 @@ class LineChart:
 
 
 def describe_difference(delta: float, interval: tuple[float, float]) -> str:
-    """Returns a difference in µs and its interval as text: ``+1.5 µs, 95 % interval [+1.4, +1.6]``."""
+    """Returns a difference in µs and its interval as text: ``+1.50 µs, 95 % interval [+1.40, +1.60]``."""
     return f"{signed(delta)} µs, 95 % interval {format_interval(interval)}"
 
 

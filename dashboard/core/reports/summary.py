@@ -14,7 +14,7 @@ from dashboard.core.experiments.engine_kind import describe_engine
 from dashboard.core.experiments.messages import ArmStatus, Column, Difference
 from dashboard.core.experiments.stream import Snapshot
 from dashboard.core.measurements.conditions import Conditions, with_conditions
-from dashboard.core.measurements.formatting import signed
+from dashboard.core.measurements.formatting import format_difference, format_upper_bound, signed
 from dashboard.core.measurements.headline import write_headline
 from dashboard.core.measurements.measurement import ComparisonResult, Environment, Measurement
 from dashboard.core.measurements.series_labels import name_series
@@ -99,14 +99,15 @@ def describe_verdict(run: FrozenRun, result: ComparisonResult) -> str:
     if result.delta_us is None or result.ci95_us is None:
         return with_full_stop(f"{other} against {baseline} is inconclusive ({probe}): {result.reason}")
     low, high = result.ci95_us
-    interval = f"95 % interval {signed(low, 1)} to {signed(high, 1)} µs"
+    interval = f"95 % interval {signed(low)} to {signed(high)} µs"
     if result.verdict in {"slower", "faster"}:
-        by = f"{abs(result.delta_us):.1f} µs at the median"
+        by = f"{format_difference(abs(result.delta_us))} µs at the median"
         cause = f" Reason: {with_full_stop(result.cause)}" if result.cause else ""
         return f"{other} is {result.verdict} than {baseline} by {by} ({interval}; {probe}).{cause}"
     if result.verdict == "same":
         within = result.within_us if result.within_us is not None else max(abs(low), abs(high))
-        return f"{other} does not differ from {baseline} by more than {within:.1f} µs ({interval}; {probe})."
+        most = format_upper_bound(within)
+        return f"{other} does not differ from {baseline} by more than {most} µs ({interval}; {probe})."
     return with_full_stop(f"{other} against {baseline} is inconclusive ({interval}; {probe}): {result.reason}")
 
 

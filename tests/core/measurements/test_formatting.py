@@ -13,11 +13,14 @@ from dashboard.core.measurements.formatting import (
     MINUS,
     NOTHING,
     fixed,
+    format_difference,
     format_duration,
     format_interval,
+    format_lower_bound,
     format_micros,
     format_offset,
     format_rate,
+    format_upper_bound,
     micros,
     mode_of,
     moment_of,
@@ -62,7 +65,7 @@ def test_halves_round_up_and_any_value_is_formatted(value: float, text: str) -> 
 
 
 def test_an_interval_has_signs() -> None:
-    assert format_interval((-1.0, 2.0)) == "[\N{MINUS SIGN}1.0, +2.0]"
+    assert format_interval((-1.0, 2.0)) == "[\N{MINUS SIGN}1.00, +2.00]"
     assert format_interval(None) == ""
 
 
@@ -135,14 +138,35 @@ def test_a_time_is_shown_in_the_largest_unit_that_leaves_a_whole_part(value: flo
 @pytest.mark.parametrize(
     ("value", "text", "with_sign"),
     [
-        (0.04, "0.0", "0.0"),
-        (0.06, "0.1", "+0.1"),
+        (0.004, "0.0", "0.00"),
+        (0.06, "0.1", "+0.06"),
+        (-9.994, f"{MINUS}10.0", f"{MINUS}9.99"),
         (-999.9, f"{MINUS}999.9", f"{MINUS}999.9"),
         (1000.4, "1000", "+1000"),
     ],
 )
-def test_a_column_of_times_has_one_decimal_below_a_thousand(value: float, text: str, with_sign: str) -> None:
+def test_a_time_has_one_decimal_below_a_thousand_and_a_difference_two_below_ten(
+    value: float, text: str, with_sign: str
+) -> None:
     assert (micros(value), signed(value)) == (text, with_sign)
+    assert format_difference(value) == with_sign.replace("+", "").replace(MINUS, "-")
+
+
+@pytest.mark.parametrize(
+    ("value", "lower", "upper"),
+    [
+        (0.0, "0.00", "0.00"),
+        (0.036, "0.03", "0.04"),
+        (0.2, "0.20", "0.20"),
+        (1.1, "1.10", "1.10"),
+        (-0.041, "-0.05", "-0.04"),
+        (29.46, "29.4", "29.5"),
+        (1500.4, "1500", "1501"),
+        (1e15, "1.00e+15", "1.00e+15"),
+    ],
+)
+def test_a_bound_that_is_rounded_remains_a_bound(value: float, lower: str, upper: str) -> None:
+    assert (format_lower_bound(value), format_upper_bound(value)) == (lower, upper)
 
 
 @pytest.mark.parametrize(

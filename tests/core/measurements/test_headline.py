@@ -86,7 +86,7 @@ def test_docker_proxy_is_named_if_its_lowest_cost_is_more_than_twice_the_highest
     found = write_headline(make_measurement(LOOPBACK, {ADDRESS: (1.4, 1.6), DNAT: (2.9, 3.3), PROXY: (29.5, 30.2)}))
     assert found == Headline(
         "docker-proxy is the cost, not the bridge.",
-        "docker-proxy adds at least 29.5 µs to the median, the path over the bridge without it at most 3.3 µs.",
+        "docker-proxy adds at least 29.5 µs to the median, the path over the bridge without it at most 3.30 µs.",
         decided=True,
     )
 
@@ -108,21 +108,28 @@ def test_docker_proxy_is_not_named_if_the_intervals_overlap(others: dict[str, In
 def test_without_host_mode_docker_proxy_is_compared_with_the_container_s_own_address() -> None:
     found = write_headline(make_measurement(ADDRESS, {DNAT: (1.0, 2.0), PROXY: (29.5, 30.2)}))
     assert found.sentence == "docker-proxy is the cost, not DNAT."
-    assert "at most 2.0 µs" in found.evidence
+    assert "at most 2.00 µs" in found.evidence
     alone = write_headline(make_measurement(ADDRESS, {PROXY: (29.5, 30.2)}))
     assert alone.sentence == "docker-proxy is the cost."
 
 
 def test_a_bridge_that_is_compared_with_loopback_has_a_cost() -> None:
     found = write_headline(make_measurement(LOOPBACK, {ADDRESS: (1.4, 1.6), "user-bridge/bridge-address": (1.2, 1.9)}))
-    assert found == Headline("The bridge costs 1.2 to 1.9 µs at the median.", "Every interval lies above zero.", True)
+    assert found == Headline("The bridge costs 1.20 to 1.90 µs at the median.", "Every interval lies above zero.", True)
     outside: dict[str, Interval | None] = {"host/lan-address": (3.0, 4.0), "bridge/hairpin": (-1.0, 9.0)}
     assert write_headline(make_measurement(LOOPBACK, {ADDRESS: (1.2, 1.9), **outside})) == found
 
 
 def test_no_difference_is_a_result_with_its_limit() -> None:
     found = write_headline(make_measurement(LOOPBACK, {"a/x": (-0.1, 0.1), "b/x": (-0.2, 0.05)}, a="same", b="same"))
-    assert found == Headline("No path differs from 127.0.0.1 → host by more than 0.2 µs.", "95 % intervals.", True)
+    assert found == Headline("No path differs from 127.0.0.1 → host by more than 0.20 µs.", "95 % intervals.", True)
+
+
+def test_the_limit_of_no_difference_contains_every_interval() -> None:
+    found = write_headline(make_measurement(LOOPBACK, {"a/x": (-0.036, 0.001)}, a="same"))
+    assert found.sentence == "x does not differ from 127.0.0.1 → host by more than 0.04 µs."
+    found = write_headline(make_measurement(LOOPBACK, {"a/x": (-0.107, 0.02)}, a="same"))
+    assert found.sentence.endswith(" by more than 0.11 µs.")
 
 
 def test_inconclusive_blocks_are_reported_as_such() -> None:
@@ -139,7 +146,7 @@ def test_one_difference_is_described_with_its_interval_and_cause() -> None:
         (make_comparison("a/macvlan", "b/macvlan", (-3.0, -2.0), cause="each packet crosses less"),),
         stopped=Stop.TIME,
     )
-    expected = Headline("macvlan, b is faster than macvlan, a by 2.0 to 3.0 µs.", "Each packet crosses less.", True)
+    expected = Headline("macvlan, b is faster than macvlan, a by 2.00 to 3.00 µs.", "Each packet crosses less.", True)
     assert write_headline(measurement) == expected
     assert write_headline(make_measurement("a/x", {"b/x": (1.0, 2.0)})).evidence == ""
 
@@ -147,7 +154,7 @@ def test_one_difference_is_described_with_its_interval_and_cause() -> None:
 def test_several_differences_are_counted_and_the_slowest_is_named_only_if_it_is_distinct() -> None:
     apart = write_headline(make_measurement("a/x", {"b/x": (1.0, 2.0), "c/x": (5.0, 6.0), "d/x": (-1.0, 1.0)}))
     assert apart.sentence == "Of 3 paths against x, a: 2 slower, 1 inconclusive."
-    assert apart.evidence == "The slowest is x, c, by 5.0 to 6.0 µs."
+    assert apart.evidence == "The slowest is x, c, by 5.00 to 6.00 µs."
     overlapping = write_headline(make_measurement("a/x", {"b/x": (1.0, 5.5), "c/x": (5.0, 6.0)}))
     assert overlapping.evidence == ""
 
@@ -167,7 +174,7 @@ def test_the_first_of_several_probes_that_proves_something_gives_the_headline() 
     open_one = make_comparison("a/x", "b/x", (-1.0, 2.0))
     series = [make_series(label, probe=probe) for probe in (Probe.TCP_RR, Probe.UDP_RR) for label in ("a/x", "b/x")]
     measurement = Measurement(Environment(), tuple(series), (open_one, slow), stopped=Stop.TIME)
-    assert write_headline(measurement).sentence == "x, b is slower than x, a by 1.0 to 2.0 µs."
+    assert write_headline(measurement).sentence == "x, b is slower than x, a by 1.00 to 2.00 µs."
     assert not write_headline(measurement, Probe.TCP_RR).decided
 
 
@@ -197,13 +204,13 @@ def test_the_bridge_has_a_cost_only_if_every_path_to_it_is_slower() -> None:
         assert "bridge costs" not in write_headline(make_measurement(LOOPBACK, others)).sentence
     assert "bridge costs" not in write_headline(make_measurement(DNAT, {ADDRESS: (1.4, 1.6)})).sentence
     ipv6: dict[str, Interval | None] = {"host/loopback-ipv6": (-0.1, 0.1), "bridge/bridge-address-ipv6": (1.0, 2.0)}
-    assert "bridge costs 1.0 to 2.0" in write_headline(make_measurement(LOOPBACK, ipv6)).sentence
+    assert "bridge costs 1.00 to 2.00" in write_headline(make_measurement(LOOPBACK, ipv6)).sentence
 
 
 def test_one_path_that_does_not_differ_is_named() -> None:
     found = write_headline(make_measurement(LOOPBACK, {"a/x": (-0.3, 0.1)}, a="same"))
     assert found.sentence.startswith("x does not differ from 127.0.0.1 → host")
-    assert "0.3 µs" in found.sentence
+    assert "0.30 µs" in found.sentence
     assert found.decided
 
 

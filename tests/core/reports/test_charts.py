@@ -231,7 +231,7 @@ def test_marks_of_a_line_are_further_on_than_those_of_the_line_before(
 
 
 def test_an_interval_is_described_with_signs() -> None:
-    assert describe_difference(1.5, (-1.4, 1.6)) == "+1.5 µs, 95 % interval [\N{MINUS SIGN}1.4, +1.6]"
+    assert describe_difference(1.5, (-1.4, 1.6)) == "+1.50 µs, 95 % interval [\N{MINUS SIGN}1.40, +1.60]"
 
 
 def test_an_interval_that_continues_beyond_the_axis_is_marked() -> None:
@@ -247,7 +247,7 @@ def test_differences_without_a_baseline_have_no_row_for_it() -> None:
     labels = {"a": SeriesLabel("loopback", "", "127.0.0.1 → host", "127.0.0.1")}
     chart = draw_intervals("Title", [("a", "A", "host", 1.0, (0.5, 2.0), "slower")], table, labels=labels)
     assert chart is not None
-    assert chart.description == "Title: 127.0.0.1 → host +1.0 µs, 95 % interval [+0.5, +2.0]."
+    assert chart.description == "Title: 127.0.0.1 → host +1.00 µs, 95 % interval [+0.50, +2.00]."
     assert [(row.low, row.at, row.high, row.verdict) for row in chart.rows] == [
         ("25.00%", "50.00%", "100.00%", "slower")
     ]

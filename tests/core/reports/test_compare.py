@@ -194,12 +194,12 @@ def described(**fields: Any) -> str:
 
 def test_a_difference_is_described_with_its_interval_or_by_its_reason() -> None:
     interval = Interval(1.0, 3.0)
-    assert described(delta_us=2.0, ci95_us=interval) == "+2.0 µs, 95 % interval [+1.0, +3.0]"
+    assert described(delta_us=2.0, ci95_us=interval) == "+2.00 µs, 95 % interval [+1.00, +3.00]"
     undecided = Inconclusive("too few")
     assert described(verdict=undecided) == "too few"
     assert described(verdict=undecided, delta_us=2.0) == "too few"
     assert described(verdict=undecided, delta_us=2.0, ci95_us=interval) == (
-        "+2.0 µs, 95 % interval [+1.0, +3.0]: too few"
+        "+2.00 µs, 95 % interval [+1.00, +3.00]: too few"
     )
 
 

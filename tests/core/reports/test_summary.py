@@ -72,23 +72,23 @@ def make_bare_run(*comparisons: ComparisonResult, **more: Any) -> FrozenRun:
         (
             make_comparison(delta_us=-3.0, ci95_us=(-3.5, -2.5), verdict="faster", cause="it skips the bridge"),
             (
-                "bridge/published-proxy is faster than host/loopback by 3.0 µs at the median "
-                f"(95 % interval {MINUS}3.5 to {MINUS}2.5 µs; tcp-rr, 60 paired blocks). "
+                "bridge/published-proxy is faster than host/loopback by 3.00 µs at the median "
+                f"(95 % interval {MINUS}3.50 to {MINUS}2.50 µs; tcp-rr, 60 paired blocks). "
                 "Reason: it skips the bridge."
             ),
         ),
         (
-            make_comparison(delta_us=0.04, ci95_us=(-0.1, 0.18), verdict="same", within_us=0.18),
+            make_comparison(delta_us=0.04, ci95_us=(-0.1, 0.181), verdict="same", within_us=0.181),
             (
-                "bridge/published-proxy does not differ from host/loopback by more than 0.2 µs "
-                f"(95 % interval {MINUS}0.1 to +0.2 µs; tcp-rr, 60 paired blocks)."
+                "bridge/published-proxy does not differ from host/loopback by more than 0.19 µs "
+                f"(95 % interval {MINUS}0.10 to +0.18 µs; tcp-rr, 60 paired blocks)."
             ),
         ),
         (
             make_comparison(ci95_us=(-1.0, 2.0), verdict="inconclusive", reason="it spans zero", rounds=1),
             (
                 "bridge/published-proxy against host/loopback is inconclusive "
-                f"(95 % interval {MINUS}1.0 to +2.0 µs; tcp-rr, 1 paired block): it spans zero."
+                f"(95 % interval {MINUS}1.00 to +2.00 µs; tcp-rr, 1 paired block): it spans zero."
             ),
         ),
         (
@@ -263,15 +263,15 @@ def test_as_many_warnings_as_are_allowed_are_all_listed(more: int, last: str) ->
     assert warnings[-1].startswith(last)
 
 
-@pytest.mark.parametrize(("value", "text"), [(0.04, "0.0"), (0.06, "+0.1"), (-0.06, f"{MINUS}0.1")])
+@pytest.mark.parametrize(("value", "text"), [(0.004, "0.00"), (0.06, "+0.06"), (-0.06, f"{MINUS}0.06")])
 def test_ends_of_an_interval_have_signs_unless_they_round_to_nothing(value: float, text: str) -> None:
     run = make_bare_run(make_comparison(ci95_us=(value, 9.0)))
-    assert f"95 % interval {text} to +9.0 µs" in describe_verdict(run, run.measurement.comparisons[0])
+    assert f"95 % interval {text} to +9.00 µs" in describe_verdict(run, run.measurement.comparisons[0])
 
 
 def test_a_verdict_of_no_difference_without_a_margin_states_the_larger_end() -> None:
     run = make_bare_run(make_comparison(verdict="same", ci95_us=(-0.3, 0.1), within_us=None))
-    assert "0.3 µs" in describe_verdict(run, run.measurement.comparisons[0]).partition("(")[0]
+    assert "0.30 µs" in describe_verdict(run, run.measurement.comparisons[0]).partition("(")[0]
     for missing in ({"delta_us": None}, {"ci95_us": None}):
         run = make_bare_run(make_comparison(**missing))
         assert "interval (" not in describe_verdict(run, run.measurement.comparisons[0])

@@ -90,7 +90,8 @@ export function formatMicrosPlain(value) {
   return value < 0 && Number(text) !== 0 ? `−${text}` : text;
 }
 
-export function formatSigned(value, digits = Math.abs(value) < 1000 ? 1 : 0) {
+/** A difference with its sign; by default with two decimals below 10, one below 1000, otherwise none. */
+export function formatSigned(value, digits = Math.abs(value) < 10 ? 2 : Math.abs(value) < 1000 ? 1 : 0) {
   const text = Math.abs(value).toFixed(digits);
   if (Number(text) === 0) return text;
   return `${value > 0 ? "+" : "−"}${text}`;
