@@ -78,9 +78,9 @@ HELP: tuple[Help, ...] = (
         "history",
         _("a series over time"),
         _(
-            "A series collects the runs that have the same mode, path, probe, payload, rate, load and conditions. "
-            "These runs were not interleaved: if the machine changed between two of them, that change is part of the "
-            "difference, and the intervals do not account for it."
+            "A series collects the runs that have the same mode, path, probe, payload, looked-up name, rate, load "
+            "and conditions. These runs were not interleaved: if the machine changed between two of them, that change "
+            "is part of the difference, and the intervals do not account for it."
         ),
         "docs/measuring.md",
     ),

@@ -9,7 +9,7 @@ import io
 from collections.abc import Iterator, Sequence
 
 from dashboard.core.measurements.histogram import BadHistogram, recorded_counts
-from dashboard.core.measurements.measurement import ComparisonResult, SeriesResult
+from dashboard.core.measurements.measurement import ANSWERED_BY_US, ComparisonResult, Probe, SeriesResult
 from dashboard.core.reports.model import FrozenRun, ReportContent
 from dashboard.core.reports.view import column_modes
 
@@ -17,7 +17,7 @@ PERCENTILES = (
     "run", "run_title", "column", "mode", "path", "probe", "client", "target", "hops", "payload_bytes", "n", "blocks",
     "failed_blocks", "p50_us", "p90_us", "p99_us", "p999_us", "max_us", "mean_us", "bytes_per_s", "baseline",
     "delta_us", "ci95_low_us", "ci95_high_us", "p99_delta_us", "p99_ci95_low_us", "p99_ci95_high_us", "paired_blocks",
-    "verdict", "cause", "unavailable", "conditions", "rate_per_s", "under_load",
+    "verdict", "cause", "unavailable", "conditions", "rate_per_s", "under_load", "lookup_name",
 )  # fmt: skip
 HISTOGRAMS = ("run", "series", "round", "value_us", "count")
 #: The characters that begin a formula in spreadsheets, with their full width forms (OWASP, "CSV Injection").
@@ -59,11 +59,13 @@ def _comparison_cells(one: ComparisonResult | None) -> tuple[Cell, ...]:
 
 def _series_cells(run: FrozenRun, one: SeriesResult, compared: ComparisonResult | None, mode: str) -> tuple[Cell, ...]:
     options = run.measurement.options
+    payload = options.payload_of(one.probe) if one.probe in ANSWERED_BY_US else None
+    name = options.lookup_name if one.probe is Probe.DNS else ""
     return (
         run.id, run.title, one.column, mode, one.path, str(one.probe), one.client, one.target, " > ".join(one.hops),
-        options.payload_of(one.probe), one.n, one.blocks, one.failed_blocks, one.p50_us, one.p90_us,
+        payload, one.n, one.blocks, one.failed_blocks, one.p50_us, one.p90_us,
         one.p99_us, one.p999_us, one.max_us, one.mean_us, one.bytes_per_s, *_comparison_cells(compared),
-        one.unavailable, str(options.conditions), options.rate, "yes" if options.under_load else "no",
+        one.unavailable, str(options.conditions), options.rate, "yes" if options.under_load else "no", name,
     )  # fmt: skip
 
 

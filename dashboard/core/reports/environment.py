@@ -19,12 +19,13 @@ LOAD_PER_CORE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class ReportEnvironment:
-    """The environment in which a report was made: the machine, its engine (None if the report has no experiment) and
-    the version of Netmodes."""
+    """The environment in which a report was made: the machine, its engine and the image of its containers (None and
+    empty if the report has no experiment), and the version of Netmodes."""
 
     environment: Environment
     engine: EngineRef | None = None
     netmodes: str = ""
+    image: str = ""
 
 
 def _any(_path: str, _probe: Probe) -> bool:
@@ -183,6 +184,7 @@ FACTS: tuple[FactRule, ...] = (
         _of(*ANSWERED_BY_US),
     ),
     FactRule("private", "private host", "the Engine has a separate network namespace", _BEHIND_RULES, _private),
+    FactRule("image", "image", "another program answers", _of(Probe.HTTP), lambda where: where.image),
     FactRule("netmodes", "Netmodes", "the method of measurement may differ", read=lambda where: where.netmodes),
 )
 

@@ -70,9 +70,9 @@ class ReportFigures:
         environment = self.environment
         if not environment.cpu_model and self.measurements:
             environment = self.measurements[0].measurement.environment
-        return ReportEnvironment(
-            environment, self.experiment.engine if self.experiment is not None else None, self.version
-        )
+        if self.experiment is None:
+            return ReportEnvironment(environment, netmodes=self.version)
+        return ReportEnvironment(environment, self.experiment.engine, self.version, self.experiment.spec.image)
 
     @property
     def modes(self) -> dict[str, str]:
@@ -96,10 +96,11 @@ class SeriesFigures:
 
     @property
     def label(self) -> str:
-        """The series as text, such as ``bridge/published-dnat tcp-rr``, with ``ordinary`` at the end if it was not
-        measured under quiet conditions."""
+        """The series as text, such as ``bridge/published-dnat tcp-rr`` or ``bridge/resolver dns localhost``, with
+        ``ordinary`` at the end if it was not measured under quiet conditions."""
+        name = f" {self.options.lookup_name}" if self.probe is Probe.DNS else ""
         conditions = "" if self.options.conditions is Conditions.QUIET else f" {self.options.conditions}"
-        return f"{self.column}/{self.path} {self.probe}{conditions}"
+        return f"{self.column}/{self.path} {self.probe}{name}{conditions}"
 
 
 _decoder = msgspec.json.Decoder(ReportFigures)

@@ -39,6 +39,24 @@ def test_other_options_make_another_series(options: Options) -> None:
     assert series_signature(ONE, MODES, options) != series_signature(ONE, MODES, Options())
 
 
+def test_another_looked_up_name_makes_another_series_of_dns_only() -> None:
+    resolver = Series("web/resolver", Path(PathKind.RESOLVER, "", "web", "web"), Probe.DNS)
+    assert series_signature(resolver, MODES, Options()) == "bridge resolver dns 64B closed idle"
+    other = Options(lookup_name="www.example.com")
+    assert series_signature(resolver, MODES, other) == "bridge resolver dns www.example.com 64B closed idle"
+    assert series_signature(ONE, MODES, other) == series_signature(ONE, MODES, Options())
+    same = Options(lookup_name="WWW.example.com.")
+    assert series_signature(resolver, MODES, same) == series_signature(resolver, MODES, other)
+
+
+def test_the_longest_names_make_different_signatures_that_fit_into_the_database() -> None:
+    resolver = Series("web/resolver", Path(PathKind.RESOLVER, "", "web", "web"), Probe.DNS)
+    names = [f"{first}{'.abcdefghi' * 25}" for first in "ab"]
+    found = {series_signature(resolver, MODES, Options(lookup_name=name, rate=99_999.0)) for name in names}
+    assert len(found) == 2
+    assert max(map(len, found)) <= 200
+
+
 def test_mode_path_and_probe_are_part_of_a_signature_and_title_and_length_are_not() -> None:
     said = series_signature(ONE, MODES, Options())
     six = replace(ONE, path=replace(ONE.path, family=Family.INET6))

@@ -15,6 +15,7 @@ from dashboard.core.measurements.formatting import micros
 from dashboard.core.measurements.measurement import Options, Probe
 from dashboard.core.measurements.statistics import Interval
 from dashboard.core.measurements.verdicts import Inconclusive, Slower
+from dashboard.core.paths.model import PathKind
 from dashboard.core.reports.charts import interval_chart
 from dashboard.core.reports.compare import ComparedReport, compare_reports, describe_between
 from dashboard.core.reports.figures import decode_figures
@@ -62,6 +63,31 @@ def test_a_slower_run_is_slower_on_every_path_with_an_interval() -> None:
     assert all(len(line) == len(chart.table.head) for line in chart.table.body)
     assert DRIFT_SENTENCE in comparison.caveats
     assert comparison.unmatched == ()
+
+
+def test_lookups_of_different_names_are_not_compared() -> None:
+    contents = []
+    for name in ("localhost", "web.example"):
+        run = make_run(("bridge",), options=Options(lookup_name=name))
+        path = replace(run.series[0].path, kind=PathKind.RESOLVER)
+        series = replace(run.series[0], path=path, probe=Probe.DNS)
+        contents.append(make_content("lookups", measurements=(replace(run, series=(series,)),)))
+    comparison = compare_reports(two(*contents))
+    assert comparison.latency == ()
+    assert "bridge, container → its resolver, dns web.example 64B closed idle" in comparison.unmatched
+    again = compare_reports(two(contents[1], contents[1]))
+    assert "bridge/resolver dns web.example" in {row.label for row in again.latency}
+
+
+def test_responses_of_another_image_have_it_as_a_possible_explanation() -> None:
+    runs = [make_run(MODES, (Probe.HTTP,), seed=seed, shift_us=shift) for seed, shift in ((1, 0.0), (2, 3.0))]
+    before, after = (make_content("responses", measurements=(run,)) for run in runs)
+    assert after.experiment is not None
+    spec = replace(after.experiment.spec, image="httpd")
+    comparison = compare_reports(two(before, replace(after, experiment=replace(after.experiment, spec=spec))))
+    assert {change.suspects for row in comparison.latency for change in row.changes} == {("image",)}
+    (row,) = (one for one in comparison.environment if one.differs)
+    assert (row.label, row.texts) == ("image", ("nginx", "httpd"))
 
 
 def test_series_of_different_conditions_are_not_compared() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from dashboard.core.measurements.conditions import Conditions
 from dashboard.core.measurements.histogram import recorded_counts
-from dashboard.core.measurements.measurement import Options
+from dashboard.core.measurements.measurement import Options, Probe
 from dashboard.core.reports.csv_tables import HISTOGRAMS, PERCENTILES, histogram_lines, percentiles, safe_cell
 from tests.core.report_builders import make_content, make_run
 
@@ -47,11 +47,22 @@ def test_a_series_under_load_differs_from_an_idle_one_in_the_last_columns() -> N
     loaded, idle = make_run(count=2, options=options), make_run(count=2)
     content = make_content(measurements=(replace(loaded, id="loaded"), replace(idle, id="idle")))
     lines = csv.reader(io.StringIO(percentiles(content)))
-    assert next(lines)[-4:] == ["unavailable", "conditions", "rate_per_s", "under_load"]
-    assert {(line[0], *line[-3:]) for line in lines} == {
-        ("loaded", "ordinary", "2000.0", "yes"),
-        ("idle", "quiet", "", "no"),
+    assert next(lines)[-4:] == ["conditions", "rate_per_s", "under_load", "lookup_name"]
+    assert {(line[0], *line[-4:]) for line in lines} == {
+        ("loaded", "ordinary", "2000.0", "yes", ""),
+        ("idle", "quiet", "", "no", ""),
     }
+
+
+@pytest.mark.parametrize(
+    ("probe", "payload", "name"), [(Probe.UDP_RR, "64", ""), (Probe.HTTP, "", ""), (Probe.DNS, "", "www.example.com")]
+)
+def test_a_series_has_the_payload_or_the_name_that_its_probe_sends(probe: Probe, payload: str, name: str) -> None:
+    run = make_run(("bridge",), count=1, options=Options(lookup_name="www.example.com"))
+    series = tuple(replace(one, probe=probe) for one in run.measurement.series)
+    measured = replace(run, measurement=replace(run.measurement, series=series))
+    lines = read(percentiles(make_content(measurements=(measured,))))
+    assert {(line["payload_bytes"], line["lookup_name"]) for line in lines} == {(payload, name)}
 
 
 def test_every_request_is_in_a_histogram() -> None:

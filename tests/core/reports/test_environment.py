@@ -17,7 +17,7 @@ from dashboard.core.reports.environment import (
 )
 from tests.core.report_builders import ENGINE, ENVIRONMENT
 
-HERE = ReportEnvironment(ENVIRONMENT, ENGINE, "0.1.0")
+HERE = ReportEnvironment(ENVIRONMENT, ENGINE, "0.1.0", "nginx")
 
 
 def there(**changed: Any) -> ReportEnvironment:
@@ -66,6 +66,12 @@ def test_another_engine_is_suspected_only_on_paths_through_its_rules() -> None:
     other = replace(HERE, engine=replace(ENGINE, version="29.0"))
     assert list_suspects(HERE, other, "published-dnat", Probe.TCP_RR) == ("Docker Engine",)
     assert list_suspects(HERE, other, "loopback", Probe.TCP_RR) == ()
+
+
+def test_another_image_is_suspected_only_for_requests_that_its_program_answers() -> None:
+    other = replace(HERE, image="httpd")
+    assert list_suspects(HERE, other, "published-dnat", Probe.HTTP) == ("image",)
+    assert list_suspects(HERE, other, "published-dnat", Probe.TCP_RR) == ()
 
 
 def test_a_fact_that_one_environment_lacks_is_shown_and_does_not_differ() -> None:
