@@ -45,6 +45,11 @@ def history(signature: str) -> tuple[dict[str, object], ...]:
     return tuple(reversed(points))
 
 
+def is_known(signature: str) -> bool:
+    """Returns whether ``signatures`` contains this signature, also if no run of the series has a successful block."""
+    return MeasurementSeries.objects.filter(signature=signature, run__group="").exists()
+
+
 def signatures() -> tuple[dict[str, object], ...]:
     """Returns the signatures of all measured series, sorted. ``runs`` is the number of runs of a series.
     ``last_p50_us`` is the median p50 of the newest run, None if this run has no successful block. Runs of training

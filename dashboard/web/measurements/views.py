@@ -255,7 +255,7 @@ def history(request: HttpRequest) -> HttpResponse:
     """Renders the page that shows one series over time."""
     signature = request.GET.get("signature", "")[:200]
     points = measurement_history.history(signature)
-    if not points:
+    if not points and not measurement_history.is_known(signature):
         raise Http404(_("No measured series has this name."))
     words = label_signatures([signature])[signature].words
     return render(request, "measurements/history.html", {"signature": signature, "words": words, "points": points})

@@ -194,6 +194,17 @@ def test_runs_are_listed_and_a_series_is_followed_over_time(owner: Client, exper
     assert owner.get("/measurements/history/", {"signature": "nothing"}).status_code == 404
 
 
+def test_a_listed_series_without_a_successful_block_has_a_page(owner: Client, experiment: str) -> None:
+    measured(experiment, rounds=0)
+    links = re.findall(r'href="(/measurements/history/[^"]+)"', owner.get("/measurements/").content.decode())
+    assert len(links) == 2
+    for link in links:
+        answer = owner.get(link)
+        assert answer.status_code == 200
+        assert "0 points. " in answer.content.decode()
+        assert "No chart" in answer.content.decode()
+
+
 @pytest.mark.django_db(transaction=True)
 def test_an_experiment_lists_its_measurements(owner: Client, experiment: str) -> None:
     assert "Measurements of this experiment" not in owner.get(f"/experiments/{experiment}/").content.decode()
