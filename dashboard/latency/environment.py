@@ -17,6 +17,7 @@ from dashboard.core.measurements.schedule import choose_cores
 from dashboard.latency.process import CORE_SLEEP
 
 _CPU = Path("/sys/devices/system/cpu")
+_DMI = Path("/sys/class/dmi/id")
 _SIOCETHTOOL = 0x8946
 #: linux/ethtool.h: the "get" commands that answer with one number.
 _OFFLOADS = {"rx-checksum": 0x14, "tx-checksum": 0x16, "sg": 0x18, "tso": 0x1E, "gso": 0x23, "gro": 0x2B}
@@ -49,27 +50,41 @@ def pick_cores() -> tuple[int | None, int | None]:
     return choose_cores(allowed, siblings)
 
 
+def _field(cpuinfo: str, name: str) -> str:
+    """Returns the first value of a field of /proc/cpuinfo; empty if the field is missing."""
+    pairs = (line.partition(":") for line in cpuinfo.splitlines())
+    return next((value.strip() for key, _, value in pairs if key.strip() == name and value.strip()), "")
+
+
+def _product() -> str:
+    """Returns the vendor and the name of the machine as the firmware reports them."""
+    return " ".join(part for name in ("sys_vendor", "product_name") if (part := _read(_DMI / name)))
+
+
 def _cpu_model(cpuinfo: str) -> str:
+    """Returns the processor; empty if it is unknown. 64-bit ARM kernels report only numbers of the core's design, which
+    processors of several vendors share: the machine's product name follows."""
     for name in ("model name", "Model", "Processor"):
-        for line in cpuinfo.splitlines():
-            key, _, value = line.partition(":")
-            if key.strip() == name and value.strip():
-                return value.strip()
-    return platform.processor() or platform.machine()
+        if value := _field(cpuinfo, name):
+            return value
+    implementer, part = _field(cpuinfo, "CPU implementer"), _field(cpuinfo, "CPU part")
+    if not implementer or not part:
+        return ""
+    product = _product()
+    return f"ARM implementer {implementer}, part {part}{f' ({product})' if product else ''}"
 
 
 def _virtualisation(cpuinfo: str) -> str:
-    """Returns the virtualisation that firmware and processor report; ``none`` if they report nothing."""
+    """Returns the virtualisation that firmware and processor report; ``none`` if they report nothing, empty if the
+    processor has no such report, as on ARM."""
     hypervisor = _read(Path("/sys/hypervisor/type"))
     if hypervisor:
         return hypervisor
-    product = " ".join(
-        part for part in (_read(Path("/sys/class/dmi/id") / one) for one in ("sys_vendor", "product_name")) if part
-    )
-    flags = next((line for line in cpuinfo.splitlines() if line.startswith("flags")), "")
-    if " hypervisor" in flags:
+    flags = _field(cpuinfo, "flags").split()
+    if "hypervisor" in flags:
+        product = _product()
         return f"virtual machine ({product})" if product else "virtual machine"
-    return "none"
+    return "none" if flags else ""
 
 
 def cores_stay_awake(conditions: Conditions) -> bool:

@@ -41,6 +41,41 @@ def test_in_ordinary_conditions_cores_are_awake_only_if_another_program_holds_th
     assert read_machine().conditions is None
 
 
+ARM = """processor\t: 0
+BogoMIPS\t: 243.75
+Features\t: fp asimd evtstrm aes
+CPU implementer\t: 0x41
+CPU architecture: 8
+CPU variant\t: 0x3
+CPU part\t: 0xd0c
+CPU revision\t: 1
+"""
+X86 = "processor\t: 0\nmodel name\t: AMD EPYC\nflags\t\t: fpu vme{}\n"
+CLOUD = {"/sys/class/dmi/id/sys_vendor": "Amazon EC2", "/sys/class/dmi/id/product_name": "m6g.large"}
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "files", "processor", "virtualisation"),
+    [
+        (ARM, {}, "ARM implementer 0x41, part 0xd0c", ""),
+        (ARM, CLOUD, "ARM implementer 0x41, part 0xd0c (Amazon EC2 m6g.large)", ""),
+        (ARM, {"/sys/hypervisor/type": "xen"}, "ARM implementer 0x41, part 0xd0c", "xen"),
+        (f"{ARM}Model\t\t: Raspberry Pi 4 Model B\n", {}, "Raspberry Pi 4 Model B", ""),
+        (X86.format(""), CLOUD, "AMD EPYC", "none"),
+        (X86.format(" hypervisor"), CLOUD, "AMD EPYC", "virtual machine (Amazon EC2 m6g.large)"),
+        ("processor\t: 0\n", {}, "", ""),
+    ],
+    ids=["ARM", "ARM in a cloud", "ARM on Xen", "Raspberry Pi", "x86", "x86 virtual", "unknown"],
+)
+def test_processor_and_virtualisation_are_named_only_as_far_as_the_kernel_reports_them(
+    monkeypatch: pytest.MonkeyPatch, cpuinfo: str, files: dict[str, str], processor: str, virtualisation: str
+) -> None:
+    texts = {"/proc/cpuinfo": cpuinfo, **files}
+    monkeypatch.setattr(environment, "_read", lambda path: texts.get(str(path), ""))
+    found = read_environment()
+    assert (found.cpu_model, found.virtualisation) == (processor, virtualisation)
+
+
 def test_two_of_the_allowed_cores_are_used() -> None:
     allowed = os.sched_getaffinity(0)
     cores = pick_cores()

@@ -228,9 +228,14 @@ def list_suspects(before: ReportEnvironment, after: ReportEnvironment, path: str
     return tuple(rule.label for rule in FACTS if rule.key in differing and rule.affects(path, probe))
 
 
+def _processor(environment: Environment) -> str:
+    """Returns the processor; empty if it is unknown. Older versions stored the architecture for unknown ones."""
+    return "" if environment.cpu_model == environment.machine else environment.cpu_model
+
+
 def processor_caveat(before: ReportEnvironment, after: ReportEnvironment) -> str:
     """Returns the caveat for each verdict: a sentence if the processors differ or one is unknown, otherwise empty."""
-    one, other = before.environment.cpu_model, after.environment.cpu_model
+    one, other = (_processor(where.environment) for where in (before, after))
     if one and other:
         return "" if one == other else f"The processors differ ({one}; {other}): this compares machines, not settings."
     return "The processors may differ, as one of them is unknown: this may compare machines, not settings."

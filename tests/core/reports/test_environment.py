@@ -86,9 +86,15 @@ def test_a_fact_that_one_environment_lacks_is_shown_and_does_not_differ() -> Non
         (HERE, ""),
         (there(cpu_model="Xeon"), "The processors differ (AMD EPYC; Xeon)"),
         (there(cpu_model=""), "The processors may differ"),
+        (there(cpu_model="x86_64"), "The processors may differ"),
     ],
 )
 def test_a_caveat_states_that_processors_differ_or_may_differ(other: ReportEnvironment, start: str) -> None:
     found = processor_caveat(HERE, other)
     assert found.startswith(start)
     assert bool(found) == bool(start)
+
+
+def test_an_architecture_that_a_report_names_as_its_processor_is_no_known_processor() -> None:
+    arm = there(cpu_model="aarch64", machine="aarch64")
+    assert processor_caveat(arm, arm).startswith("The processors may differ")
