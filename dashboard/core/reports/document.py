@@ -167,10 +167,8 @@ def _rows(snapshot: Snapshot) -> Data:
     differing = sorted((row for row in snapshot.rows if row.relation is not Relation.SAME), key=weigh_row)
     body = []
     for row in differing[:MAX_ROWS]:
-        texts = []
-        for column in snapshot.columns:
-            text = row.cells.get(column.key)
-            texts.append(f"({row.absent.get(column.key, 'none')})" if text is None else text)
+        cells = [(column.key, row.cells.get(column.key)) for column in snapshot.columns]
+        texts = [f"({row.absent.get(key, 'none')})" if text is None else text for key, text in cells]
         body.append((row.label or row.key, *texts))
     table = ChartTable(
         "One line per fact, with the reason below", ("fact", *(one.title for one in snapshot.columns)), tuple(body)
@@ -189,8 +187,10 @@ def _trial(trial: Trial) -> Data | None:
         (one.title, one.result, NOTHING if one.time_us is None else f"{one.time_us} µs", one.client_seen or NOTHING)
         for one in trial.attempts[:MAX_ITEMS]
     )
+    left = len(trial.attempts) - MAX_ITEMS
+    more = ((f"The report lists {left} more.", "", "", ""),) if left > 0 else ()
     head = ("path", "result", "time", "the server saw")
-    return table_data(ChartTable("Requests over every path", head, body), 0) if body else None
+    return table_data(ChartTable("Requests over every path", head, body + more), 0) if body else None
 
 
 def _timeline(items: Sequence[TimelineItem]) -> Data:

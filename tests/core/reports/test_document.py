@@ -8,6 +8,7 @@ from functools import cache
 
 import pytest
 
+from dashboard.core.experiments.journal import Attempt, Trial
 from dashboard.core.experiments.messages import Relation, Row, TimelineItem
 from dashboard.core.experiments.picture import Edge, Picture
 from dashboard.core.measurements.conditions import Conditions
@@ -15,6 +16,7 @@ from dashboard.core.measurements.measurement import Options, Probe, Stop
 from dashboard.core.reports.document import (
     BREAK,
     LONG_WORD,
+    MAX_ITEMS,
     UNKNOWN,
     alternative_text,
     clean,
@@ -102,6 +104,18 @@ def test_a_long_timeline_and_many_rows_are_cut_with_a_count() -> None:
     assert len(first["body"]) + len(last["body"]) == 100
     assert last["body"][-1][1] == "entry 9999"
     assert (len(data["rows"]["body"]), data["left"], data["same"]) == (150, 250, 0)
+
+
+@pytest.mark.parametrize(("more", "last"), [(0, "request 59"), (1, "The report lists 1 more.")])
+def test_many_requests_are_cut_with_a_count(more: int, last: str) -> None:
+    snapshot = view().snapshot
+    assert snapshot is not None
+    attempts = tuple(
+        Attempt("loopback", f"request {number}", "machine", "host", "", "") for number in range(MAX_ITEMS + more)
+    )
+    shown = replace(view(), snapshot=replace(snapshot, trial=Trial(attempts)))
+    lines = [line[0] for line in document_data(shown)["experiment"]["trial"]["body"]]
+    assert (len(lines), lines[-1]) == (MAX_ITEMS + more, last)
 
 
 def test_a_report_of_claims_alone_has_no_columns() -> None:
