@@ -67,6 +67,7 @@ def test_ordinary_conditions_are_in_the_json_and_the_report(terminal: Terminal) 
         (("host", "--rate", "0"), "The rate must be 1 to 100,000 requests per second"),
         (("host", "--probe", "http", "--probe", "tcp-rr"), "measure them separately"),
         (("host", "--conditions", "loud"), "Unknown conditions “loud”: choose quiet or ordinary."),
+        (("host", "--seed", "9223372036854775808"), "The seed must be at most 9223372036854775807"),
         (("nowhere",), "Unknown mode “nowhere”"),
         (("host", "--port", "eighty"), "The port must be a number"),
     ],

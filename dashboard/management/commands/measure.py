@@ -25,6 +25,8 @@ from dashboard.store.reports import saved as saved_reports
 #: The command of containers, unless HTTP is measured: Netmodes' responder listens on the container's port in place of a
 #: program.
 SLEEP = "sleep 86400"
+#: The database stores the seed in 64 bits with a sign.
+MAX_SEED = 2**63 - 1
 
 
 class Command(NetmodesCommand):
@@ -101,6 +103,9 @@ class Command(NetmodesCommand):
             conditions = parse_conditions(options["conditions"])
         except ValueError as error:
             raise CommandError(str(error), returncode=WRONG_USAGE) from None
+        if options["seed"] is not None and abs(options["seed"]) > MAX_SEED:
+            message = f"The seed must be at most {MAX_SEED}, not {options['seed']}."
+            raise CommandError(message, returncode=WRONG_USAGE)
         measuring = Options(
             seconds=options["seconds"],
             payload_bytes=options["payload"],
