@@ -12,7 +12,7 @@ import pytest
 
 from dashboard.core.experiments.journal import Attempt, Trial
 from dashboard.core.experiments.machines import journals
-from dashboard.core.measurements.measurement import MAX_SERIES
+from dashboard.core.measurements.measurement import MAX_BLOCKS, MAX_SERIES
 from dashboard.core.paths import attempts
 from dashboard.core.paths.multicast import MULTICAST, RECEIVED
 from dashboard.core.reports import parse as report_parse
@@ -57,7 +57,7 @@ def test_the_limits_in_the_document_are_the_enforced_ones() -> None:
         report_validate.MAX_STEPS,
         report_validate.MAX_RUNS,
         MAX_SERIES,
-        report_validate.MAX_BLOCKS,
+        MAX_BLOCKS,
         report_validate.MAX_CLAIMS,
         report_validate.MAX_LINES,
     )

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dashboard.core.measurements.measurement import Block, Options, Probe, Stop
+from dashboard.core.measurements.measurement import MAX_BLOCKS, Block, Options, Probe, Stop
 from dashboard.core.measurements.remote.blocks import RemoteBlock, client_command, make_block
 from dashboard.core.measurements.schedule import (
     BlockPlan,
@@ -27,6 +27,7 @@ from dashboard.latency.remote_clients import ClientLostError, RemoteClients
 _MOST_RESTARTS = 3
 _FAILURES_IN_A_ROW = 3
 _ANSWER_S = 5.0
+_FULL = f"Another round would exceed {MAX_BLOCKS:,} blocks, the limit of a report."
 _FIELDS = ("n", "center_us", "p50_us", "p90_us", "p99_us", "p999_us", "max_us", "mean_us", "bytes_per_s")
 
 
@@ -131,14 +132,13 @@ class _Run:
                 if len(self._refused) == len(self._series):
                     reason = " ".join(dict.fromkeys(self._refused.values())) or "There is no path to measure."
                     return self._outcome(Stop.FAILED, reason, rounds)
-                stop = decide_stop(
-                    self._blocks, self._baselines, self._options, rounds=rounds, elapsed_s=self._elapsed()
-                )
+                elapsed, limit = self._elapsed(), self._options.seconds
+                stop = decide_stop(self._blocks, self._baselines, self._options, rounds=rounds, elapsed_s=elapsed)
                 if stop is Stop.NARROW:
-                    reason = f"Every interval is at most {self._options.width_us:g} µs wide."
-                    return self._outcome(stop, reason, rounds)
+                    return self._outcome(stop, f"Every interval is at most {self._options.width_us:g} µs wide.", rounds)
                 if stop is not None:
-                    return self._outcome(stop, f"The time of {self._options.seconds:g} s is up.", rounds)
+                    reason = f"The time of {limit:g} s is up." if elapsed >= limit else _FULL
+                    return self._outcome(stop, reason, rounds)
         except ChildEnded as ended:
             return self._outcome(Stop.FAILED, str(ended), rounds)
         raise AssertionError("the rounds do not end by themselves")

@@ -11,6 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
+from dashboard.core.measurements import verdicts
 from dashboard.core.measurements.conditions import Conditions
 from dashboard.core.measurements.histogram import merge_histograms
 from dashboard.core.measurements.measurement import Block, Options, Probe, Stop
@@ -55,6 +56,15 @@ async def test_rounds_hold_every_series_once_and_pair_them(lab: Lab) -> None:
     assert rounds
     assert all(one == {"a", "b", "c"} for one in rounds)
     assert len({tuple(one.series for one in lab.told if one.round == number) for number in range(ended.rounds)}) > 1
+
+
+async def test_a_run_ends_before_it_has_more_blocks_than_a_report_may_have(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verdicts, "MAX_BLOCKS", 5)
+    ended = await lab.run(lab.series(Probe.TCP_RR), lab.series(Probe.TCP_RR, "b"), seconds=30.0)
+    assert (ended.stopped, len(lab.told)) == (Stop.TIME, 4)
+    assert ended.reason == "Another round would exceed 20,000 blocks, the limit of a report."
 
 
 async def test_a_run_ends_when_the_interval_is_as_narrow_as_asked(lab: Lab) -> None:

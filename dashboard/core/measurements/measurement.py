@@ -24,6 +24,8 @@ MIN_SECONDS, MAX_SECONDS = 0.5, 3600.0
 MIN_RATE, MAX_RATE = 1.0, 100_000.0
 #: The maximum number of series of a run, with those that cannot be measured. A report may have no more.
 MAX_SERIES = 256
+#: The maximum number of blocks of a run. A report may have no more.
+MAX_BLOCKS = 20_000
 MAX_REASONS = 3
 
 

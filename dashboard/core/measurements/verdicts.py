@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dashboard.core.measurements.formatting import signed
-from dashboard.core.measurements.measurement import Block, Options, Stop
+from dashboard.core.measurements.measurement import MAX_BLOCKS, Block, Options, Stop
 from dashboard.core.measurements.statistics import (
     Interval,
     median,
@@ -195,14 +195,14 @@ def decide_stop(
 ) -> Stop | None:
     """Returns why the run must end after ``rounds`` complete rounds; None if it continues.
 
-    ``baselines`` maps keys of series to the keys of their baselines. The reason is TIME if the time limit has passed.
-    It is NARROW if the 99 % interval of every series against its baseline is at most ``options.width_us`` wide. Series
-    without a valid block are ignored.
+    ``baselines`` maps keys of series to the keys of their baselines. The reason is TIME if the time limit has passed,
+    or if another round could exceed ``MAX_BLOCKS``. It is NARROW if the 99 % interval of every series against its
+    baseline is at most ``options.width_us`` wide. Series without a valid block are ignored.
 
     The displayed 95 % interval is not used here. If it were, runs would tend to end when this interval is narrow by
     chance: in simulations, it then covered the true value in 93 of 100 runs, not in 95.
     """
-    if elapsed_s >= options.seconds:
+    if elapsed_s >= options.seconds or sum(map(len, blocks.values())) + len(blocks) > MAX_BLOCKS:
         return Stop.TIME
     if options.width_us is None or not is_check_due(rounds):
         return None

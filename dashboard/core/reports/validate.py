@@ -15,7 +15,7 @@ from dashboard.core.experiments.journal import Entry, View, advance
 from dashboard.core.experiments.machines.journals import MAX_ATTEMPTS
 from dashboard.core.experiments.timeline import timeline_item
 from dashboard.core.measurements.histogram import BadHistogram, check_histogram
-from dashboard.core.measurements.measurement import MAX_SERIES, Block
+from dashboard.core.measurements.measurement import MAX_BLOCKS, MAX_SERIES, Block
 from dashboard.core.namespaces.delta import Changes, FirewallChanges
 from dashboard.core.namespaces.state import FirewallRules, NamespaceState
 from dashboard.core.reports.model import FrozenExperiment, FrozenRun, Origin, ReportContent, normalise_tags
@@ -26,7 +26,6 @@ MAX_ENTRIES = 100_000
 MAX_COLUMNS = 100
 MAX_CELLS = 200_000
 MAX_RUNS = 100
-MAX_BLOCKS = 20_000
 MAX_CLAIMS = 1_000
 MAX_LINES = 10_000
 #: The maximum number of items that are sorted during the replay of a journal.

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dashboard.core.measurements import verdicts
 from dashboard.core.measurements.measurement import Block, Options, Stop
 from dashboard.core.measurements.statistics import Interval, median
 from dashboard.core.measurements.verdicts import (
@@ -291,6 +292,17 @@ def test_tails_are_compared_from_200_requests_and_have_an_interval_from_10_block
 @pytest.mark.parametrize(("seconds", "stop"), [(9.99, None), (10.0, Stop.TIME)])
 def test_a_run_ends_when_its_time_is_up(seconds: float, stop: Stop | None) -> None:
     assert decide_stop({}, {}, Options(seconds=10.0), rounds=1, elapsed_s=seconds) is stop
+
+
+def test_a_run_ends_before_it_has_more_blocks_than_a_report_may_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    blocks = {key: rounds_of(lambda number: 18.0, 5, key) for key in "ab"}
+
+    def stop(most: int) -> Stop | None:
+        monkeypatch.setattr(verdicts, "MAX_BLOCKS", most)
+        return decide_stop(blocks, dict.fromkeys(blocks, "a"), Options(seconds=10.0), rounds=5, elapsed_s=1.0)
+
+    assert stop(12) is None
+    assert stop(11) is Stop.TIME
 
 
 def test_every_series_must_be_narrow_before_a_run_ends() -> None:
