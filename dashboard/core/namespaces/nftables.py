@@ -171,7 +171,7 @@ class _Reader:
         if kind == "fib":
             return (
                 value.get("result") == "type"
-                and value.get("flags") == ["daddr"]
+                and value.get("flags") in (["daddr"], "daddr")  # nft 1.1.4 prints a single flag without a list.
                 and values == ["local"]
                 and not negated
             )

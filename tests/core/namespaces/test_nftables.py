@@ -62,6 +62,7 @@ def test_ports_are_single_sets_or_ranges(condition: Any, ports: set[int]) -> Non
         match(payload("ip", "saddr"), "10.0.0.1"),
         match(payload("ip", "daddr"), "@unknown"),
         match({"fib": {"result": "type", "flags": ["saddr"]}}, "local"),
+        match({"fib": {"result": "type", "flags": "saddr"}}, "local"),
         {"xt": {"type": "match", "name": "owner"}},
         {"unheard-of": None},
     ],
@@ -83,6 +84,11 @@ def test_conditions_that_are_evaluated_are_read() -> None:
     assert rule.incoming == (NameMatch("docker0", negated=True),)
     assert [str(one) for one in rule.not_destinations] == ["127.0.0.0/8"]
     assert (rule.protocols, rule.new, rule.target, rule.unknown) == (frozenset({"udp"}), False, "next", "")
+
+
+@pytest.mark.parametrize("flags", [["daddr"], "daddr"])
+def test_a_single_flag_of_fib_is_read_as_a_list_or_as_nft_1_1_4_prints_it(flags: Any) -> None:
+    assert rules_of(match({"fib": {"result": "type", "flags": flags}}, "local"), DNAT)[0].unknown == ""
 
 
 def test_a_verdict_map_is_a_rule_for_each_element() -> None:
