@@ -181,13 +181,15 @@ class _Reader:
         return False
 
     def _read_meta(self, key: str, values: list[Any], *, negated: bool) -> bool:
-        if key in {"iifname", "oifname", "iif", "oif"} and len(values) == 1 and isinstance(values[0], str):
-            match = NameMatch(values[0], negated)
+        if key in {"iifname", "oifname", "iif", "oif"} and values and all(isinstance(value, str) for value in values):
+            if len(values) > 1 and not negated:
+                return False
+            matches = [NameMatch(value, negated) for value in values]
             rule = self._rule
             self._rule = (
-                replace(rule, incoming=(*rule.incoming, match))
+                replace(rule, incoming=(*rule.incoming, *matches))
                 if key.startswith("i")
-                else replace(rule, outgoing=(*rule.outgoing, match))
+                else replace(rule, outgoing=(*rule.outgoing, *matches))
             )
             return True
         if key == "l4proto" and not negated and all(isinstance(value, str) for value in values):

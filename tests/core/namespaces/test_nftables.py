@@ -63,6 +63,8 @@ def test_ports_are_single_sets_or_ranges(condition: Any, ports: set[int]) -> Non
         match(payload("ip", "daddr"), "@unknown"),
         match({"fib": {"result": "type", "flags": ["saddr"]}}, "local"),
         match({"fib": {"result": "type", "flags": "saddr"}}, "local"),
+        match({"meta": {"key": "iifname"}}, {"set": ["docker0", "eth1"]}),
+        match({"meta": {"key": "iifname"}}, "@unknown", "!="),
         {"xt": {"type": "match", "name": "owner"}},
         {"unheard-of": None},
     ],
@@ -89,6 +91,13 @@ def test_conditions_that_are_evaluated_are_read() -> None:
 @pytest.mark.parametrize("flags", [["daddr"], "daddr"])
 def test_a_single_flag_of_fib_is_read_as_a_list_or_as_nft_1_1_4_prints_it(flags: Any) -> None:
     assert rules_of(match({"fib": {"result": "type", "flags": flags}}, "local"), DNAT)[0].unknown == ""
+
+
+@pytest.mark.parametrize(("key", "side"), [("iifname", "incoming"), ("oifname", "outgoing")])
+def test_none_of_several_interfaces_is_a_condition_on_each(key: str, side: str) -> None:
+    rule = rules_of(match({"meta": {"key": key}}, {"set": ["docker0", "eth1"]}, "!="), {"drop": None})[0]
+    assert getattr(rule, side) == (NameMatch("docker0", negated=True), NameMatch("eth1", negated=True))
+    assert rule.unknown == ""
 
 
 def test_a_verdict_map_is_a_rule_for_each_element() -> None:
@@ -161,6 +170,20 @@ def test_a_rule_for_one_family_isolates_no_bridge_for_the_other() -> None:
     tables = read_nftables(json.dumps({"nftables": [{"chain": chain}, {"rule": rule}]})).tables.values()
     rules = read_rules(list(tables), {family: ["br0"] for family in Family})
     assert [rules.isolates("br0", family) for family in Family] == [False, True]
+
+
+def test_direct_access_is_dropped_except_from_the_bridge_and_trusted_interfaces() -> None:
+    """Moby, libnetwork/drivers/bridge/internal/nftabler: DROP DIRECT ACCESS."""
+    chain = {"family": "ip", "table": "t", "name": "c", "type": "filter", "hook": "prerouting", "prio": -300}
+    expression = [
+        match(payload("ip", "daddr"), "172.17.0.2"),
+        match({"meta": {"key": "iifname"}}, {"set": ["eth1", "docker0"]}, "!="),
+        {"drop": None},
+    ]
+    rule = {"family": "ip", "table": "t", "chain": "c", "expr": expression}
+    tables = read_nftables(json.dumps({"nftables": [{"chain": chain}, {"rule": rule}]})).tables.values()
+    drops = read_rules(list(tables), {}).direct_drops
+    assert [(one.address, one.interfaces) for one in drops] == [("172.17.0.2", ("docker0", "eth1"))]
 
 
 def test_tables_of_iptables_are_marked() -> None:
