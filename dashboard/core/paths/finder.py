@@ -37,7 +37,8 @@ from dashboard.core.paths.outside import leads_to_program, paths_outside_machine
 from dashboard.core.paths.published import published_paths
 from dashboard.core.paths.translations import held_by_another
 
-DEFAULT_BRIDGE = "bridge"
+#: The networks of Docker and of Podman on which names of containers do not resolve.
+DEFAULT_BRIDGES = frozenset({"bridge", "podman"})
 _NOT_PUBLISHING = frozenset({"none", "container", "macvlan", "ipvlan", "ns"})
 
 
@@ -146,7 +147,7 @@ def _between(column: Column, running: Sequence[Column], states: Mapping[str, Nam
         server_link = link_with(state, assigned) if assigned else None
         if server_link is None:
             continue
-        by_name = network != DEFAULT_BRIDGE
+        by_name = network not in DEFAULT_BRIDGES
         where = f"on the network {network}" if by_name else "on the default bridge"
         peers = (
             other

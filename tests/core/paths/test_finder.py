@@ -99,6 +99,16 @@ def test_two_containers_on_one_network_have_a_path_between_them() -> None:
     assert paths["user-bridge/container-to-container"].client == "second"
 
 
+@pytest.mark.parametrize("network", ["bridge", "podman"])
+def test_no_path_on_the_default_bridge_of_docker_or_podman_uses_a_name(network: str) -> None:
+    columns, states = make_scene(("bridge", "user-bridge"))
+    columns = tuple(
+        replace(column, networks={network: address}) for column in columns for address in column.networks.values()
+    )
+    path = paths_by_key(columns, states)["bridge/container-to-container"]
+    assert (path.title, path.host_name) == ("user-bridge to bridge, on the default bridge", "")
+
+
 def test_a_shared_namespace_has_its_own_loopback() -> None:
     path = paths_by_key(*make_scene(("bridge", "container")))["container/shared-namespace"]
     assert (path.client, path.server, path.target, path.hops) == ("bridge", "container", "127.0.0.1:80", ("lo",))
