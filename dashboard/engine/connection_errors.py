@@ -1,5 +1,7 @@
 """Explains failed connections to an engine in sentences that say what to do."""
 
+import os
+import re
 import socket
 import ssl
 from collections.abc import Iterator
@@ -9,6 +11,8 @@ TIMEOUTS = frozenset({"ReadTimeout", "ConnectTimeout", "ReadTimeoutError", "Conn
 BROKEN = frozenset({"ConnectionError", "ProtocolError", "ChunkedEncodingError", "RemoteDisconnected", "IncompleteRead"})
 #: The name of urllib3's exception for a certificate of another host.
 WRONG_NAME = "CertificateError"
+#: The sockets of engines that are services of systemd, of the machine or of a user.
+_SERVICE = re.compile(r"(?:/var)?/run/(?:user/(?P<user>[0-9]+)/)?(?:docker|(?P<podman>podman/podman))\.sock")
 
 
 class SshError(OSError):
@@ -32,11 +36,35 @@ def causes(error: BaseException) -> Iterator[BaseException]:
         waiting.append(reason if isinstance(reason, BaseException) else None)
 
 
+def _service(endpoint: str) -> re.Match[str] | None:
+    """Returns the match of ``_SERVICE`` if the engine at ``endpoint`` is a service. Links are followed: the package
+    podman-docker makes /run/docker.sock a link to the socket of Podman."""
+    path = endpoint.removeprefix("unix://")
+    return _SERVICE.fullmatch(os.path.realpath(path)) if path.startswith("/") else None
+
+
+def _command(endpoint: str, program: str, verb: str) -> str:
+    """Returns a blank and, in brackets, the command line for the service of the engine at ``endpoint``; empty if that
+    engine is not known to be a service. Podman's service is started by its socket."""
+    service = _service(endpoint)
+    if service is None:
+        return ""
+    unit = "docker" if service["podman"] is None else "podman.socket" if verb == "start" else "podman"
+    if service["user"] is not None:
+        return f" (as user {service['user']}: {program} --user {verb} {unit})"
+    return f" ({'sudo ' if program == 'systemctl' else ''}{program} {verb} {unit})"
+
+
+def name_log(endpoint: str) -> str:
+    """Returns the words that name the log of the engine at ``endpoint``, with the command that shows it if known."""
+    return f"its log{_command(endpoint, 'journalctl', '-u')}"
+
+
 def describe_timeout(endpoint: str, deadline_s: float) -> str:
     """Returns the sentence for a call that the engine at ``endpoint`` did not answer within ``deadline_s``."""
     return (
         f"The Docker Engine at {endpoint} did not answer within {deadline_s:g} s: it hangs or is overloaded. "
-        "Read its log (journalctl -u docker) or restart it (sudo systemctl restart docker)."
+        f"Read {name_log(endpoint)} or restart it{_command(endpoint, 'systemctl', 'restart')}."
     )
 
 
@@ -53,13 +81,16 @@ def explain(error: BaseException, endpoint: str, deadline_s: float) -> str | Non
     if endpoint.partition("://")[0] in {"ssh", "tcp", "http", "https"}:
         return _explain_remote(chain, error, endpoint, deadline_s)
     if any(isinstance(one, PermissionError) for one in chain):
-        return (
-            f"Permission to use the Docker Engine at {endpoint} is denied. Run `sudo usermod -aG docker $USER` and "
-            "sign in again, or start Netmodes with sudo."
-        )
+        service = _service(endpoint)
+        remedy = "Start Netmodes with sudo"
+        if service is not None and service["user"] is not None:
+            remedy = f"Start Netmodes as user {service['user']} or with sudo"
+        elif service is not None and service["podman"] is None:
+            remedy = "Run `sudo usermod -aG docker $USER` and sign in again, or start Netmodes with sudo"
+        return f"Permission to use the Docker Engine at {endpoint} is denied. {remedy}."
     if any(isinstance(one, FileNotFoundError | ConnectionRefusedError | NotADirectoryError) for one in chain):
         return (
-            f"No Docker Engine answers at {endpoint}. Start it (sudo systemctl start docker), "
+            f"No Docker Engine answers at {endpoint}. Start it{_command(endpoint, 'systemctl', 'start')}, "
             "or name another one in DOCKER_HOST."
         )
     if is_timeout(error):
@@ -67,7 +98,7 @@ def explain(error: BaseException, endpoint: str, deadline_s: float) -> str | Non
     if any(isinstance(one, OSError) or type(one).__name__ in BROKEN for one in chain):
         return (
             f"The connection to the Docker Engine at {endpoint} broke: it stopped or was restarted. "
-            "Start it again if it does not come back (sudo systemctl start docker)."
+            f"Start it again if it does not come back{_command(endpoint, 'systemctl', 'start')}."
         )
     return None
 

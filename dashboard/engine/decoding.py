@@ -10,6 +10,7 @@ from typing import Any
 
 from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.core.experiments.messages import PublishedPort
+from dashboard.engine.connection_errors import name_log
 from dashboard.engine.protocol import (
     ContainerFacts,
     EngineError,
@@ -269,17 +270,17 @@ def log_lines(data: bytes, lines: int) -> tuple[str, ...]:
     return tuple(row[:500] for row in rows[-lines:]) if lines > 0 else ()
 
 
-def refusal(status: int, body: bytes) -> EngineError:
+def refusal(status: int, body: bytes, endpoint: str) -> EngineError:
     """Returns the error for an answer with an error status: Docker's message unchanged, or ``describe_status`` if the
     answer has no message."""
     try:
         words = text(mapping(json.loads(body)).get("message")).strip()
     except (ValueError, RecursionError):
         words = ""
-    return EngineError(words or describe_status(status), status)
+    return EngineError(words or describe_status(status, endpoint), status)
 
 
-def describe_status(status: int) -> str:
-    """Returns the sentence for an answer that has an error status but no message."""
-    log = ": read its log (journalctl -u docker)" if status >= 500 else ""
+def describe_status(status: int, endpoint: str) -> str:
+    """Returns the sentence for an answer of the engine at ``endpoint`` that has an error status but no message."""
+    log = f": read {name_log(endpoint)}" if status >= 500 else ""
     return f"The Engine answered with status {status}{log}."

@@ -70,7 +70,7 @@ class Client(docker.APIClient):
         options that the SDK lacks. Raises EngineError if the Engine refuses."""
         response = self.request(method, f"{self.base_url}/v{self.api_version}/{path}", **options)
         if response.status_code >= 400:
-            raise decoding.refusal(response.status_code, response.content)
+            raise decoding.refusal(response.status_code, response.content, self.endpoint)
         return response
 
     def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
@@ -175,9 +175,8 @@ class DockerConnection:
             if status == HTTPStatus.INTERNAL_SERVER_ERROR and words.endswith(REMOVED_MEANWHILE):
                 status = HTTPStatus.NOT_FOUND
             # A proxy in front of the engine answers with an HTML page.
-            return EngineError(
-                words if words and not words.startswith("<") else decoding.describe_status(status), status
-            )
+            unclear = not words or words.startswith("<")
+            return EngineError(decoding.describe_status(status, self.endpoint) if unclear else words, status)
         sentence = explain(error, self.endpoint, self.timeout_s if deadline_s is None else deadline_s)
         if sentence is not None:
             if not is_timeout(error):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+from pathlib import Path
 
 import pytest
 import requests
@@ -17,7 +18,10 @@ from dashboard.engine.connection_errors import (
     explain,
     is_silent_registry,
     is_timeout,
+    name_log,
 )
+
+SOCKET = "unix:///run/docker.sock"
 
 
 def wrapped(cause: BaseException) -> BaseException:
@@ -30,7 +34,7 @@ def wrapped(cause: BaseException) -> BaseException:
     [
         (PermissionError(13, "denied"), "usermod -aG docker"),
         (wrapped(PermissionError(13, "denied")), "sudo"),
-        (FileNotFoundError(2, "gone"), "No Docker Engine answers at unix:///x"),
+        (FileNotFoundError(2, "gone"), f"No Docker Engine answers at {SOCKET}"),
         (wrapped(ConnectionRefusedError(111, "refused")), "systemctl start docker"),
         (TimeoutError(), "did not answer within 3 s"),
         (requests.exceptions.ReadTimeout("slow"), "hangs or is overloaded"),
@@ -39,10 +43,68 @@ def wrapped(cause: BaseException) -> BaseException:
     ],
 )
 def test_each_kind_of_silence_has_its_own_sentence(error: BaseException, words: str) -> None:
-    sentence = explain(error, "unix:///x", 3)
+    sentence = explain(error, SOCKET, 3)
     assert sentence is not None
     assert words in sentence
-    assert "unix:///x" in sentence
+    assert SOCKET in sentence
+
+
+@pytest.mark.parametrize(
+    ("path", "start", "restart", "log"),
+    [
+        (
+            "/var/run/docker.sock",
+            "Start it (sudo systemctl start docker),",
+            "restart it (sudo systemctl restart docker).",
+            "its log (journalctl -u docker)",
+        ),
+        (
+            "/run/user/1000/docker.sock",
+            "Start it (as user 1000: systemctl --user start docker),",
+            "restart it (as user 1000: systemctl --user restart docker).",
+            "its log (as user 1000: journalctl --user -u docker)",
+        ),
+        (
+            "/run/podman/podman.sock",
+            "Start it (sudo systemctl start podman.socket),",
+            "restart it (sudo systemctl restart podman).",
+            "its log (journalctl -u podman)",
+        ),
+        (
+            "/run/user/1000/podman/podman.sock",
+            "Start it (as user 1000: systemctl --user start podman.socket),",
+            "restart it (as user 1000: systemctl --user restart podman).",
+            "its log (as user 1000: journalctl --user -u podman)",
+        ),
+        ("/run/netmodes/k7w2/docker.sock", "Start it, or", "restart it.", "its log"),
+    ],
+)
+def test_the_commands_are_for_the_service_behind_the_socket(path: str, start: str, restart: str, log: str) -> None:
+    endpoint = f"unix://{path}"
+    assert start in (explain(FileNotFoundError(2, "gone"), endpoint, 3) or "")
+    assert restart in describe_timeout(endpoint, 3)
+    assert start.removeprefix("Start it").rstrip(", or") in (explain(ConnectionResetError(), endpoint, 3) or "")
+    assert name_log(endpoint) == log
+
+
+@pytest.mark.parametrize(
+    ("path", "remedy"),
+    [
+        ("/run/user/1000/docker.sock", "Start Netmodes as user 1000 or with sudo."),
+        ("/run/user/1000/podman/podman.sock", "Start Netmodes as user 1000 or with sudo."),
+        ("/run/podman/podman.sock", "Start Netmodes with sudo."),
+        ("/run/netmodes/k7w2/docker.sock", "Start Netmodes with sudo."),
+    ],
+)
+def test_the_group_docker_gives_permission_only_for_the_socket_of_docker(path: str, remedy: str) -> None:
+    sentence = explain(PermissionError(13, "denied"), f"unix://{path}", 3)
+    assert sentence == f"Permission to use the Docker Engine at unix://{path} is denied. {remedy}"
+
+
+def test_a_link_to_the_socket_of_podman_leads_to_podman(tmp_path: Path) -> None:
+    link = tmp_path / "docker.sock"
+    link.symlink_to("/run/podman/podman.sock")
+    assert "restart it (sudo systemctl restart podman)" in describe_timeout(f"unix://{link}", 3)
 
 
 @pytest.mark.parametrize(
@@ -64,6 +126,7 @@ def test_a_remote_engine_has_no_advice_for_this_machine(error: BaseException, en
     assert words in sentence
     assert endpoint in sentence
     assert "systemctl" not in sentence
+    assert "systemctl" not in describe_timeout(endpoint, 3)
 
 
 def test_an_error_that_is_not_about_a_connection_is_not_explained() -> None:

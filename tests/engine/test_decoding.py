@@ -15,6 +15,7 @@ from dashboard.engine import decoding
 from dashboard.engine.protocol import EngineError, PullProgress, RootlessKit
 from tests.properties import examples
 
+ENDPOINT = "unix:///x"
 FIELDS = (
     "Id", "Name", "State", "Status", "Running", "Pid", "ExitCode", "Error", "StartedAt", "HostConfig", "NetworkMode",
     "PortBindings", "Dns", "Config", "Labels", "Image", "NetworkSettings", "Ports",
@@ -73,13 +74,14 @@ def test_no_line_breaks_a_stream(line: bytes) -> None:
 
 @given(st.binary(max_size=300), st.integers(400, 599))
 def test_every_refusal_has_a_message(body: bytes, status: int) -> None:
-    error = decoding.refusal(status, body)
+    error = decoding.refusal(status, body, ENDPOINT)
     assert error.status == status
     assert str(error)
 
 
 def test_a_refusal_is_dockers_sentence_and_nothing_around_it() -> None:
-    error = decoding.refusal(409, b'{"message":"Conflict. The container name \\"/one\\" is already in use"}\n')
+    body = b'{"message":"Conflict. The container name \\"/one\\" is already in use"}\n'
+    error = decoding.refusal(409, body, ENDPOINT)
     assert str(error) == 'Conflict. The container name "/one" is already in use'
 
 
