@@ -10,7 +10,7 @@ from dashboard.core.experiments.engine_kind import EngineKind
 DAEMONS = frozenset({"dockerd", "balenad"})
 PROC = Path("/proc")
 #: A variable in the environment of every program that RootlessKit starts.
-STATE_DIR = b"ROOTLESSKIT_STATE_DIR="
+STATE_DIR = "ROOTLESSKIT_STATE_DIR"
 #: The end of the path at which rootless Podman mounts the network namespace of its bridges.
 ROOTLESS_NETNS = "/rootless-netns/rootless-netns"
 #: Pid files of the system's dockerd: as seen by the machine's first process (from a container that shares the machine's
@@ -67,6 +67,15 @@ def _pid_from_file() -> int:
     return 0
 
 
+def environment_of(pid: int) -> dict[str, str]:
+    """Returns the environment with which the process was started; empty if it cannot be read."""
+    try:
+        content = (PROC / str(pid) / "environ").read_bytes().decode(errors="replace")
+    except OSError:
+        return {}
+    return {name: value for name, _, value in (entry.partition("=") for entry in content.split("\0")) if name}
+
+
 def detached_namespace(pid: int | None) -> str:
     """Returns the path of the network namespace that RootlessKit has created for containers only (``--detach-netns``;
     Moby, pkg/rootless). The daemon itself then stays in the machine's namespace.
@@ -74,14 +83,8 @@ def detached_namespace(pid: int | None) -> str:
     ``pid`` is the daemon's pid. The path is valid in the file system that the daemon sees. Empty if there is no such
     namespace, or if ``pid`` is None.
     """
-    if pid is None:
-        return ""
-    try:
-        environment = (PROC / str(pid) / "environ").read_bytes().split(b"\0")
-    except OSError:
-        return ""
-    state_dir = next((value[len(STATE_DIR) :] for value in environment if value.startswith(STATE_DIR)), b"")
-    path = f"{state_dir.decode(errors='replace')}/netns"
+    state_dir = "" if pid is None else environment_of(pid).get(STATE_DIR, "")
+    path = f"{state_dir}/netns"
     return path if state_dir and (PROC / str(pid) / "root" / path.lstrip("/")).is_file() else ""
 
 

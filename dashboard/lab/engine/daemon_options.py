@@ -4,6 +4,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from dashboard.core.claims.engine_facts import DaemonOptions, parse_daemon_options
+from dashboard.engine.daemon_process import STATE_DIR, environment_of
 from dashboard.netns.files import read_inside
 
 
@@ -18,7 +19,7 @@ def read_daemon_options(pid: int | None) -> DaemonOptions:
         return DaemonOptions()
     if not any(command):
         return DaemonOptions()
-    path = "/etc/docker/daemon.json"
+    path = _default_file(pid)
     for word, following in pairwise(command):
         if word == "--config-file":
             path = following
@@ -26,3 +27,13 @@ def read_daemon_options(pid: int | None) -> DaemonOptions:
             path = word.partition("=")[2]
     content = read_inside(pid, path)
     return parse_daemon_options(command, None if content is None else content.decode(errors="replace"))
+
+
+def _default_file(pid: int) -> str:
+    """Returns the path of the daemon.json that the daemon reads unless its command line names another one. A rootless
+    daemon reads its user's (Moby, getDefaultDaemonConfigDir)."""
+    environment = environment_of(pid)
+    if not environment.get(STATE_DIR):
+        return "/etc/docker/daemon.json"
+    folder = environment.get("XDG_CONFIG_HOME") or f"{environment.get('HOME', '')}/.config"
+    return f"{folder}/docker/daemon.json"
