@@ -109,6 +109,14 @@ def test_a_step_has_a_reveal_and_hints_and_commands_for_its_requests(workshop: W
         assert all(one.name for one in launches), "a name, so that later commands can say it"
 
 
+def test_a_truth_about_the_holder_of_a_port_is_explained_also_without_docker_proxy() -> None:
+    """The truth is read from the engine: with userland-proxy=false it is dockerd."""
+    for step in (step for workshop in built_in() for step in workshop.steps):
+        reading = step.predict.reading if step.predict else None
+        if reading is not None and reading.kind == "listener-process" and "docker-proxy" in step.reveal:
+            assert "userland-proxy=false" in step.reveal, step.slug
+
+
 def test_readability_is_measured() -> None:
     assert [syllables(word) for word in ("the", "network", "engine", "available", "passed", "wanted")] == [
         1,
