@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from dashboard.core.experiments.engine_kind import EngineKind
+from dashboard.engine.protocol import EngineInfo
 
 DAEMONS = frozenset({"dockerd", "balenad"})
 PROC = Path("/proc")
@@ -50,11 +51,16 @@ def _before_reexecution(pid: int) -> int:
     namespaces. Threads of the child enter the namespace of its bridges (rootless-netns). Its first thread, whose
     namespace /proc/PID shows, may remain there (setns(2)).
     """
-    try:
-        parent = int((PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[1])
-    except (OSError, ValueError, IndexError):
-        return pid
+    parent = _parent(pid)
     return parent if _is_named_podman(parent) else pid
+
+
+def _parent(pid: int) -> int:
+    """Returns the pid of the process's parent; 0 if it has none or cannot be read."""
+    try:
+        return int((PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[1])
+    except (OSError, ValueError, IndexError):
+        return 0
 
 
 def _pid_from_file() -> int:
@@ -86,6 +92,33 @@ def detached_namespace(pid: int | None) -> str:
     state_dir = "" if pid is None else environment_of(pid).get(STATE_DIR, "")
     path = f"{state_dir}/netns"
     return path if state_dir and (PROC / str(pid) / "root" / path.lstrip("/")).is_file() else ""
+
+
+def port_namespaces(info: EngineInfo) -> list[tuple[int, str]]:
+    """Returns the network namespaces in which the Engine binds published ports, as pairs of a pid and a path (the
+    arguments of ``Namespace.of_machine``). The list is empty if the daemon's pid is unknown.
+
+    With a rootless Docker Engine, these are RootlessKit's namespace, which takes the place of the machine, and the
+    namespace of RootlessKit itself, which forwards the ports (RootlessKit, docs/port.md).
+    """
+    if info.pid is None:
+        return []
+    if info.netns:
+        return [(info.pid, info.netns), (info.pid, "")]
+    outside = _rootlesskit(info.pid) if info.rootless and info.kind is EngineKind.DOCKER else None
+    return [(info.pid, "")] if outside is None else [(info.pid, ""), (outside, "")]
+
+
+def _rootlesskit(pid: int) -> int | None:
+    """Returns the pid of RootlessKit, the nearest ancestor of its daemon ``pid`` in another network namespace. None if
+    no ancestor is in another one, or if namespaces cannot be read."""
+    try:
+        own, parent = (PROC / str(pid) / "ns/net").stat().st_ino, _parent(pid)
+        while parent and (PROC / str(parent) / "ns/net").stat().st_ino == own:
+            parent = _parent(parent)
+    except OSError:
+        return None
+    return parent or None
 
 
 def rootless_netns(pid: int) -> tuple[int, str] | None:

@@ -12,6 +12,7 @@ from dashboard.core.experiments.engine_kind import EngineKind, describe_engine, 
 from dashboard.core.experiments.messages import Check, Doctor, ModeReport
 from dashboard.core.modes import Mode, Unavailable
 from dashboard.core.namespaces.visibility import ROOTLESS_TITLE
+from dashboard.engine.daemon_process import port_namespaces
 from dashboard.engine.hosts import disk
 from dashboard.engine.hosts.limits import missing_controllers
 from dashboard.engine.hosts.programs import engine_options, engine_root, engine_setup, missing_requirement
@@ -49,19 +50,13 @@ def _parents(pid: int, path: str) -> tuple[str, ...]:
         )
 
 
-def free_port(pid: int | None, first: int = 8080, path: str = "", reserved: Collection[int] = ()) -> int:
-    """Returns the lowest port, from ``first`` on, that is not ``reserved`` and on which no process of the machine
-    listens.
-
-    If the machine's listeners cannot be read, they are ignored. ``pid`` is the pid of the engine's daemon, None if it
-    is unknown. ``path`` is the path of the machine's namespace as the daemon sees it. If ``path`` is empty, the
-    namespace of the daemon itself is read.
-    """
+def free_port(info: EngineInfo, first: int = 8080, reserved: Collection[int] = ()) -> int:
+    """Returns the lowest port, from ``first`` on, that is not ``reserved`` and on which no process listens where the
+    Engine ``info`` binds published ports. Listeners that cannot be read are ignored."""
     taken = set(reserved)
-    with suppress(OSError, NamespaceGone):
-        if pid is not None:
-            with Namespace.of_machine(pid, path) as namespace:
-                taken |= {listener.port for listener in read_listeners(namespace)}
+    for pid, path in port_namespaces(info):
+        with suppress(OSError, NamespaceGone), Namespace.of_machine(pid, path) as namespace:
+            taken |= {listener.port for listener in read_listeners(namespace)}
     return next(port for port in range(first, 65536) if port not in taken)
 
 

@@ -13,7 +13,8 @@ import pytest
 from dashboard.core.claims.engine_facts import EngineFacts
 from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.engine import daemon_process
-from dashboard.engine.daemon_process import detached_namespace, find_daemon, rootless_netns
+from dashboard.engine.daemon_process import detached_namespace, find_daemon, port_namespaces, rootless_netns
+from tests.support.fakes import make_info
 from tests.support.polling import until
 from tests.support.private_engine import PrivateEngine
 
@@ -94,6 +95,25 @@ def test_the_process_that_executed_podman_again_stays_in_the_machines_namespaces
         server.bind(str(tmp_path / "podman.sock"))
         server.listen()
         assert find_daemon(f"unix://{tmp_path}/podman.sock", EngineKind.PODMAN) == (found or os.getpid())
+
+
+def test_a_rootless_docker_binds_ports_in_the_namespaces_of_its_daemon_and_of_rootlesskit(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # systemd starts RootlessKit (7). Its child (8) and dockerd (9) are in a namespace of their own.
+    for pid, parent, namespace in ((1, 0, "machine"), (7, 1, "machine"), (8, 7, "own"), (9, 8, "own")):
+        (tmp_path / f"{pid}/ns").mkdir(parents=True)
+        (tmp_path / f"{pid}/stat").write_text(f"{pid} (x) S {parent} 1")
+        (tmp_path / namespace).touch()
+        (tmp_path / f"{pid}/ns/net").hardlink_to(tmp_path / namespace)
+    monkeypatch.setattr(daemon_process, "PROC", tmp_path)
+    assert port_namespaces(make_info(pid=9, rootless=True)) == [(9, ""), (7, "")]
+    assert port_namespaces(make_info(pid=7, rootless=True)) == [(7, "")], "RootlessKit has the machine's namespace"
+    assert port_namespaces(make_info(pid=10, rootless=True)) == [(10, "")], "it has ended"
+    assert port_namespaces(make_info(pid=9, rootless=True, kind=EngineKind.PODMAN)) == [(9, "")]
+    assert port_namespaces(make_info(pid=9)) == [(9, "")]
+    assert port_namespaces(make_info(pid=7, rootless=True, netns="/kit/netns")) == [(7, "/kit/netns"), (7, "")]
+    assert port_namespaces(make_info(pid=None)) == []
 
 
 def test_the_bridges_of_a_rootless_podman_are_found_in_the_mounts_of_its_child(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -108,15 +108,27 @@ def test_a_free_port_has_no_listener() -> None:
     netns = Netns()
     try:
         netns.ip("link", "set", "lo", "up")
-        assert free_port(netns.pid) == 8080
+        info = make_info(pid=netns.pid)
+        assert free_port(info) == 8080
         holder = netns.hold([wanted("tcp", "inet", "127.0.0.1", 8080), wanted("tcp", "inet6", "::", 8081)])
-        assert free_port(netns.pid) == 8082
+        assert free_port(info) == 8082
         netns.release(holder)
     finally:
         netns.close()
-    assert free_port(None) == 8080
-    assert free_port(netns.pid) == 8080, "the process is gone"
-    assert free_port(os.getpid(), 9000) >= 9000
+    assert free_port(make_info(pid=None)) == 8080
+    assert free_port(info) == 8080, "the process is gone"
+    assert free_port(make_info(), 9000) >= 9000
+
+
+def test_with_a_rootless_docker_a_free_port_has_no_listener_on_the_machine_itself_either() -> None:
+    netns = Netns()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        try:
+            assert free_port(make_info(pid=netns.pid), port) == port
+            assert free_port(make_info(pid=netns.pid, rootless=True), port) > port
+        finally:
+            netns.close()
 
 
 @pytest.mark.parametrize(

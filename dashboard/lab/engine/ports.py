@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 
 from dashboard.core.experiments.launching.ports import (
     HostPort,
@@ -15,11 +16,12 @@ from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import ExperimentRef
 from dashboard.core.modes import ArmSpec
 from dashboard.core.namespaces.state import Listener
-from dashboard.engine.protocol import ContainerFacts
+from dashboard.engine.daemon_process import port_namespaces
+from dashboard.engine.protocol import ContainerFacts, EngineInfo
 from dashboard.lab.context import LABEL, LABEL_EXPERIMENT, Context
 from dashboard.lab.reconciler import Lab
 from dashboard.netns.namespace import Namespace, NamespaceGone
-from dashboard.netns.netlink.listeners import read_listeners
+from dashboard.netns.netlink.listeners import ListeningSocket, read_listeners
 from dashboard.netns.processes import find_owners
 from dashboard.store import experiments as experiment_store
 from dashboard.store.experiments import Record
@@ -62,11 +64,8 @@ async def _read(
 ) -> tuple[PortHolder, ...]:
     containers = await context.engine.containers({})
     users = [_user(context, container, records) for container in containers if container.running]
-    info = context.info
-    listeners: tuple[Listener, ...] = ()
-    if info.pid is not None:
-        first = {container.pid: container.id for container in containers if container.running and container.pid}
-        listeners = await asyncio.to_thread(_listeners, info.pid, info.netns, {port.port for port in needed}, first)
+    first = {container.pid: container.id for container in containers if container.running and container.pid}
+    listeners = await asyncio.to_thread(_listeners, context.info, {port.port for port in needed}, first)
     return held_ports(needed, listeners, users, experiment)
 
 
@@ -78,18 +77,16 @@ def _user(context: Context, container: ContainerFacts, records: dict[str, Record
     return PortUser(container.id, f"experiment “{record.title}”", ports, ExperimentRef(record.id, record.title))
 
 
-def _listeners(pid: int, path: str, ports: set[int], containers: Mapping[int, str]) -> tuple[Listener, ...]:
-    """Returns the machine's listeners on these ports with their owners.
+def _listeners(info: EngineInfo, ports: set[int], containers: Mapping[int, str]) -> tuple[Listener, ...]:
+    """Returns the listeners on these ports, with their owners, where the Engine ``info`` binds published ports.
 
-    Empty if the machine's namespace cannot be entered. ``pid`` is the pid of the engine's daemon. ``path`` is the path
-    of the machine's namespace as the daemon sees it. If ``path`` is empty, the namespace of the daemon itself is read.
-    ``containers`` maps the pid of each container's first process to the container's id.
+    Those in a namespace that cannot be entered are omitted. ``containers`` maps the pid of each container's first
+    process to the container's id.
     """
-    try:
-        with Namespace.of_machine(pid, path) as namespace:
-            sockets = [listener for listener in read_listeners(namespace) if listener.port in ports]
-    except (OSError, NamespaceGone):
-        return ()
+    sockets: list[ListeningSocket] = []
+    for pid, path in port_namespaces(info):
+        with suppress(OSError, NamespaceGone), Namespace.of_machine(pid, path) as namespace:
+            sockets += [listener for listener in read_listeners(namespace) if listener.port in ports]
     owners = find_owners({socket.inode for socket in sockets}, (), containers)
     return tuple(
         Listener(socket.protocol, socket.family, socket.address, socket.port, owner.pid, owner.process, owner.container)

@@ -44,8 +44,7 @@ async def launch_options(lab: Lab) -> LaunchOptions:
         # Experiments that are being launched do not listen yet.
         records = await context.database.run(load_unsettled, context.host)
         reserved = {publish.host_port for record in records for arm in record.spec.arms for publish in arm.publish}
-    info = context.info
-    port = await asyncio.to_thread(free_port, info.pid, path=info.netns, reserved=reserved)
+    port = await asyncio.to_thread(free_port, context.info, reserved=reserved)
     return LaunchOptions(modes, tuple(tags), port)
 
 

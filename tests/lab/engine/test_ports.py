@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 
 import pytest
 
@@ -12,6 +14,8 @@ from dashboard.core.namespaces.state import Family, Listener, Protocol
 from dashboard.lab.engine import ports
 from dashboard.lab.engine.ports import port_holders
 from dashboard.netns.namespace import namespace_file
+from tests.netns.namespaces import Netns
+from tests.support.fakes import make_info
 from tests.support.lab_harness import LabHarness
 from tests.support.polling import DEADLINE_S, eventually
 from tests.support.private_engine import PrivateEngine
@@ -65,12 +69,24 @@ async def test_a_foreign_container_and_a_process_of_the_machine_hold_ports(
 async def test_a_socket_of_an_unknown_process_is_read_again_because_it_may_be_ending(
     lab_harness: LabHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    socket = Listener(Protocol.TCP, Family.INET, "0.0.0.0", OPEN_PORT)
-    readings = [(socket,), (socket,), ()]
+    listener = Listener(Protocol.TCP, Family.INET, "0.0.0.0", OPEN_PORT)
+    readings = [(listener,), (listener,), ()]
     monkeypatch.setattr(ports, "_listeners", lambda *_: readings.pop(0))
     monkeypatch.setattr(ports, "ENDING_S", DEADLINE_S)
     assert await port_holders(lab_harness.lab, HOST) == ()
-    monkeypatch.setattr(ports, "_listeners", lambda *_: (socket,))
+    monkeypatch.setattr(ports, "_listeners", lambda *_: (listener,))
     monkeypatch.setattr(ports, "ENDING_S", 0.0)
     (holder,) = await port_holders(lab_harness.lab, HOST)
     assert holder.sentence == f"An unidentified process listens on port {OPEN_PORT} of this machine."
+
+
+def test_with_a_rootless_docker_programs_of_the_machine_itself_hold_ports() -> None:
+    netns = Netns()
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+            assert ports._listeners(make_info(pid=netns.pid), {port}, {}) == ()
+            (listener,) = ports._listeners(make_info(pid=netns.pid, rootless=True), {port}, {})
+            assert (listener.address, listener.pid) == ("127.0.0.1", os.getpid())
+    finally:
+        netns.close()

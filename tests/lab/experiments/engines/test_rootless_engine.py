@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,11 +11,13 @@ import pytest
 
 from dashboard.core.comparison.rows import compare
 from dashboard.core.diagram.topology import draw
-from dashboard.core.modes import MACHINE
+from dashboard.core.modes import MACHINE, ArmSpec, Mode, Publish
 from dashboard.engine.daemon_process import find_daemon
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.lab.doctor import examine
+from dashboard.lab.engine.ports import port_holders
 from dashboard.lab.experiments.actions import try_paths
+from dashboard.lab.remote.experiment_calls import launch_options
 from tests.support.lab_harness import LabHarness
 from tests.support.polling import eventually
 from tests.support.private_engine import PrivateEngine, engine_variant
@@ -93,3 +96,21 @@ async def test_published_ports_are_bound_on_the_machine_itself(host: PrivateEngi
             assert " from 192.0.2.2." in clients["192.0.2.2"]
     finally:
         host.docker("rm", "-f", "web")
+
+
+async def test_a_port_that_a_program_of_the_machine_itself_holds_is_not_offered(
+    lab: LabHarness, host: PrivateEngine
+) -> None:
+    # RootlessKit could not bind it.
+    server = await asyncio.create_subprocess_exec(
+        *("nsenter", "-t", str(host.host.pid), "--net", "--", "python3", "-m", "http.server", "8080"),
+        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        published = (ArmSpec("bridge", Mode.BRIDGE, publish=(Publish(80, 8080),)),)
+        holders = await eventually(lambda: port_holders(lab.lab, published))
+        assert holders[0].sentence == f"python3 (pid {server.pid}) listens on port 8080 of this machine."
+        assert (await launch_options(lab.lab)).port == 8081
+    finally:
+        server.kill()
+        await server.wait()
