@@ -117,6 +117,12 @@ def test_a_truth_about_the_holder_of_a_port_is_explained_also_without_docker_pro
             assert "userland-proxy=false" in step.reveal, step.slug
 
 
+def test_no_check_needs_the_name_of_the_default_bridge() -> None:
+    """dockerd -b gives it another name."""
+    checks = [check for workshop in built_in() for step in workshop.steps for check in step.checks]
+    assert [check for check in checks if check.arguments.get("interface") == "docker0"] == []
+
+
 def test_readability_is_measured() -> None:
     assert [syllables(word) for word in ("the", "network", "engine", "available", "passed", "wanted")] == [
         1,
