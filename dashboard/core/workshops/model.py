@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
+from dashboard.core.experiments.docker_run import RunCommand
 from dashboard.core.modes import Mode
 from dashboard.core.workshops.actions import LABELS, Action, OnOtherHost
 from dashboard.core.workshops.checks import firewall
 from dashboard.core.workshops.checks.check_types import Check, Finding
 from dashboard.core.workshops.checks.vocabulary import EVENTS, judge
 from dashboard.core.workshops.launches import Launch, TypedLine
-from dashboard.core.workshops.observation import Observation
+from dashboard.core.workshops.observation import Observation, mode_of
 from dashboard.core.workshops.truth_readings import Reading, read
 
 
@@ -130,8 +131,18 @@ class Workshop:
     @property
     def images(self) -> tuple[str, ...]:
         """The images that the commands of the workshop launch."""
+        return tuple(dict.fromkeys(run.image for run in self._launches))
+
+    @property
+    def modes(self) -> frozenset[str]:
+        """The modes of the containers that the commands and measurements of the workshop launch."""
+        measured = (mode for step in self.steps for mode in step.measure)
+        return frozenset((*(mode_of(run.network, {}) for run in self._launches), *measured))
+
+    @property
+    def _launches(self) -> tuple[RunCommand, ...]:
         actions = (command.action for step in self.steps for command in step.run)
-        return tuple(dict.fromkeys(action.run.image for action in actions if isinstance(action, Launch)))
+        return tuple(action.run for action in actions if isinstance(action, Launch))
 
 
 @dataclass(frozen=True, slots=True)

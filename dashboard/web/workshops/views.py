@@ -1,5 +1,6 @@
 """The pages of workshops: list, overview and result. The pages of steps are in ``step_views``."""
 
+import asyncio
 import shutil
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -11,15 +12,21 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
+from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.core.workshops.model import Workshop
 from dashboard.core.workshops.progress import EMPTY, Records, current_step, step_stage, summarise
-from dashboard.lab.remote import workshop_calls
+from dashboard.engine.protocol import EngineError
+from dashboard.lab.remote import experiment_calls, workshop_calls
 from dashboard.lab.workshops.files import Library
 from dashboard.store import workshops as store
 from dashboard.store.operations.database_clock import shared_clock
 from dashboard.store.workshops import Progress
+from dashboard.web.experiments.views import refuse
 from dashboard.web.http.database import to_db_thread
 from dashboard.web.service import LabUnavailableError, service
+
+#: How many seconds a page waits for the modes that the engine supports.
+MODES_S = 5.0
 
 
 def library() -> Library:
@@ -95,6 +102,27 @@ async def workshops(request: HttpRequest) -> HttpResponse:
     return await render_page(request, "workshops/workshops.html", {"workshops": usable, "broken": broken})
 
 
+async def _engine_problem(workshop: Workshop) -> str:
+    """Returns why the server's engine cannot run the workshop. Empty if it can or if this is unknown; private hosts are
+    not examined."""
+    engine = service.engine
+    if engine is None or engine.private:
+        return ""
+    entries = await sync_to_async(library().all, thread_sensitive=False)()
+    own = {entry.workshop.slug for entry in entries if entry.own and entry.workshop is not None}
+    if engine.kind is EngineKind.PODMAN and workshop.slug not in own:
+        return _(
+            "It requires Docker Engine: Podman names networks and images differently and has another resolver, so some "
+            "steps could not be completed."
+        )
+    try:
+        async with asyncio.timeout(MODES_S):
+            modes = (await service.ask(experiment_calls.launch_options)).modes
+    except (LabUnavailableError, EngineError, TimeoutError):
+        return ""
+    return next((mode.reason for mode in modes if mode.mode in workshop.modes and not mode.available), "")
+
+
 @require_GET
 async def overview(request: HttpRequest, workshop: str) -> HttpResponse:
     """Renders the page of a workshop, with its steps."""
@@ -104,6 +132,7 @@ async def overview(request: HttpRequest, workshop: str) -> HttpResponse:
         "workshop": found,
         "steps": list_steps(found, progress.records if progress else {}),
         "progress": _describe_progress(found, progress),
+        "engine_problem": await _engine_problem(found),
         "private": service.engine.private if service.engine else None,
         "has_docker": shutil.which("docker") is not None,
     }
@@ -112,8 +141,12 @@ async def overview(request: HttpRequest, workshop: str) -> HttpResponse:
 
 @require_POST
 async def start(request: HttpRequest, workshop: str) -> HttpResponse:
-    """Starts a workshop or continues it, and redirects to the current step."""
+    """Starts a workshop or continues it, and redirects to the current step. Refuses if the engine cannot run it."""
     found = await require_workshop(workshop)
+    if problem := await _engine_problem(found):
+        advice = _("Use a private host: ./netmodes hosts create starts one and prints its DOCKER_HOST.")
+        title, back = _("This engine cannot run the workshop"), f"/workshop/{found.slug}/"
+        return await to_db_thread(refuse, request, 409, title, problem, advice, back=back)
     progress = await to_db_thread(store.start, await person_of(request), found.slug, found.digest, shared_clock())
 
     with suppress(LabUnavailableError):  # ignored: the first step shows the problem

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dashboard.core.modes import Mode
 from dashboard.core.workshops.actions import LABELS
 from dashboard.core.workshops.checks.check_types import Check
 from dashboard.core.workshops.commands import parse_command
@@ -98,6 +99,20 @@ def test_a_workshop_knows_its_steps_and_the_images_that_it_launches() -> None:
     assert workshop.images == ("nginx", "httpd")
     assert commands[0].label == LABELS[Launch]
     assert commands[0].label != commands[1].label
+
+
+def test_a_workshop_knows_the_modes_that_it_launches() -> None:
+    lines = (
+        "docker run --rm -d --network host nginx",
+        "docker run --rm -d nginx",
+        "docker network create market",
+        "docker run --rm -d --network market nginx",
+        "docker run --rm -d --name far --network none nginx # on the other host",
+    )
+    commands = tuple(Command(line, parse_command(line)) for line in lines)
+    steps = (Step("a", "A", "Text.", run=commands), Step("b", "B", "Text.", measure=(Mode.CONTAINER,)))
+    assert Workshop("w", "W", "About.", steps).modes == {"host", "bridge", "user-bridge", "container"}
+    assert Workshop("w", "W", "About.", (STEP,)).modes == frozenset()
 
 
 def test_only_readings_of_clients_name_ports() -> None:

@@ -11,6 +11,7 @@ import pytest
 from channels.db import database_sync_to_async
 
 from dashboard.core.experiments.docker_run import parse_run
+from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.core.workshops.progress import StepRecord
 from dashboard.lab.remote import workshop_calls
 from dashboard.lab.workshops.files import Library
@@ -20,7 +21,7 @@ from dashboard.store.workshops import Progress
 from dashboard.templatetags.workshops import duration, markdown
 from dashboard.web.service import service
 from tests.core.workshops.test_parser import GOOD
-from tests.support.fakes import FakeEngine
+from tests.support.fakes import FakeEngine, make_info
 from tests.support.lab_harness import LabHarness
 from tests.web.asgi_client import Answer, Person, http, owner
 from tests.web.markup import forbidden_in
@@ -197,6 +198,42 @@ async def test_only_a_completed_workshop_with_checks_was_checked(
     assert sentence not in text_of(await get("/workshop/mine/result/", me))
     await post(f"{url}check/", me)
     assert sentence in text_of(await get("/workshop/mine/result/", me))
+
+
+@pytest.mark.parametrize("private", [False, True])
+async def test_podman_cannot_run_a_built_in_workshop_unless_on_a_private_host(
+    lab_harness: LabHarness, me: Person, monkeypatch: pytest.MonkeyPatch, *, private: bool
+) -> None:
+    engine = replace(lab_harness.context.ref, kind=EngineKind.PODMAN, private=private)
+    monkeypatch.setattr(type(service), "engine", engine)
+    shown = await get(BRIDGES, me)
+    assert ("This engine cannot run the workshop. It requires Docker Engine" in text_of(shown)) is not private
+    assert (f'action="{BRIDGES}start/"' in shown.text) is private
+    answer = await post(f"{BRIDGES}start/", me)
+    assert answer.status == (302 if private else 409)
+    assert ("It requires Docker Engine" in text_of(answer)) is not private
+    assert (await load_progress("bridge-and-dns") is not None) is private
+
+
+async def test_podman_runs_a_workshop_of_this_installation(
+    lab_harness: LabHarness, me: Person, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    engine = replace(lab_harness.context.ref, kind=EngineKind.PODMAN, private=False)
+    monkeypatch.setattr(type(service), "engine", engine)
+    assert (await get(await start_own(me, monkeypatch, tmp_path, ""), me)).status == 200
+
+
+async def test_a_workshop_is_refused_if_the_engine_does_not_support_one_of_its_modes(
+    lab_harness: LabHarness, me: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(service), "engine", replace(lab_harness.context.ref, private=False))
+    lab_harness.context.info = make_info(userns_remap=True)
+    reason = "With userns-remap the engine refuses host mode"
+    assert f"This engine cannot run the workshop. {reason}" in text_of(await get(HOME, me))
+    refused = await post(f"{HOME}start/", me)
+    assert (refused.status, reason in text_of(refused)) == (409, True)
+    assert await load_progress() is None
+    assert await start(me, BRIDGES) == f"{BRIDGES}two-containers/", "it launches no container in host mode"
 
 
 async def test_the_script_gets_the_step_without_its_frame(lab_harness: LabHarness, me: Person) -> None:
