@@ -8,7 +8,8 @@ from dashboard.core.comparison.phrases import join_names
 from dashboard.core.experiments.journal import Attempt, Trial
 from dashboard.core.experiments.messages import Column
 from dashboard.core.namespaces.addresses import address_of
-from dashboard.core.paths.model import MACHINE_KEY, PathKind
+from dashboard.core.namespaces.resolver import is_loopback
+from dashboard.core.paths.model import MACHINE_KEY, PathKind, family_of
 from dashboard.core.paths.multicast import MULTICAST, link_of
 
 #: How a request reached a published port.
@@ -146,15 +147,25 @@ def _describe_place(attempt: Attempt, titles: Mapping[str, str]) -> str:
 
 def _describe_clients(requested: Sequence[Attempt], titles: Mapping[str, str]) -> Iterator[str]:
     """Yields which client IP each published service saw through docker-proxy, DNAT or Podman's forwarder, and which
-    client IP the neighbour saw."""
-    seen: dict[str, dict[str, str]] = {}
+    client IP the neighbour saw. A request to loopback may have another client IP than one to the machine's address; of
+    several address families, the first is described."""
+    seen: dict[str, dict[str, dict[str, str]]] = {}
     for attempt in requested:
         through = _THROUGH.get(PathKind(attempt.path))
         client = address_of(attempt.client_seen)
         if through and client:
-            seen.setdefault(attempt.server, {}).setdefault(through, client)
-    for server, clients in seen.items():
-        parts = [f"{client} through {through}" for through, client in clients.items()]
+            endpoint = attempt.url.partition("//")[2].partition("/")[0]
+            place = "over loopback" if is_loopback(address_of(endpoint)) else "at the machine's address"
+            clients = seen.setdefault(attempt.server, {}).setdefault(through, {})
+            if family_of(next(iter(clients.values()), client)) is family_of(client):
+                clients.setdefault(place, client)
+    for server, ways in seen.items():
+        parts: list[str] = []
+        for through, clients in ways.items():
+            differ = len(set(clients.values())) > 1
+            parts += dict.fromkeys(
+                f"{client} through {through}{f' {place}' if differ else ''}" for place, client in clients.items()
+            )
         yield f"{titles.get(server, server)} saw the client {' and '.join(parts)}"
     sources: dict[str, list[str]] = {}
     for attempt in requested:

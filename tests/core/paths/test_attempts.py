@@ -77,6 +77,17 @@ def test_attempts_are_grouped_by_the_machine_that_they_reached() -> None:
             "The only path answered; bridge saw the client 10.88.0.2 through Podman's forwarder.",
         ),
         (
+            (replace(DNAT, url="http://127.0.0.1:8080/", client_seen="172.17.0.1:40001"), DNAT),
+            (
+                "Every path answered; bridge saw the client 172.17.0.1 through DNAT over loopback "
+                "and 192.0.2.2 through DNAT at the machine's address."
+            ),
+        ),
+        (
+            (replace(ROOTLESS, url="http://127.0.0.1:8080/"), ROOTLESS),
+            "Every path answered; bridge saw the client 10.88.0.2 through Podman's forwarder.",
+        ),
+        (
             (TO_LAN, *(replace(TO_LAN, origin=key, client_seen="192.0.2.2:40005") for key in ("bridge", "none"))),
             "Every path answered; the neighbour saw host, bridge and none as 192.0.2.2.",
         ),
@@ -87,6 +98,10 @@ def test_attempts_are_grouped_by_the_machine_that_they_reached() -> None:
         (
             (LOOPBACK, FROM_LAB2),
             "1 of 2 paths answered, not bridge at its published port, from lab2 (No answer).",
+        ),
+        (
+            (replace(PROXY, url="http://127.0.0.1:8080/"), replace(IPV6, url="http://[2001:db8::2]:8080/")),
+            "Every path answered; bridge saw the client 172.17.0.1 through docker-proxy.",
         ),
         ((IPV6, LOOPBACK), "Every path answered; bridge saw the client fd00::1 through docker-proxy."),
         (
