@@ -267,6 +267,10 @@ class ExperimentDriver:
         if self._stopping:
             return
         self._launched = True
+        await self._finish_launch()
+
+    async def _finish_launch(self) -> None:
+        """Ends the launch: the phase becomes "running", or "failed" if no arm runs."""
         running = self._recorder.arms(ArmStatus.RUNNING)
         if not running:
             await self._fail()
@@ -357,6 +361,8 @@ class ExperimentDriver:
         await self.observer.refresh_firewall()
         if look_up_again:
             self._look_up()
+        if self._recorder.head.phase in LAUNCH_PHASES:
+            await self._finish_launch()  # the pass that launched the arms failed before it could do so
         await self._fail_if_empty()
         self._last_success = number
 

@@ -6,6 +6,8 @@ In each case the experiment shows the problem, no data is lost, and the lab reco
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -19,6 +21,7 @@ from dashboard.core.experiments.messages import ArmStatus, ExperimentHead, Phase
 from dashboard.engine.protocol import EngineError, EngineUnreachable
 from dashboard.lab import reconciler
 from dashboard.lab.experiments import journal_writer
+from dashboard.lab.experiments.other_host import OtherHost
 from dashboard.models import Experiment
 from dashboard.store import experiments as experiment_store
 from dashboard.store import journal as journal_store
@@ -50,6 +53,34 @@ async def test_every_kind_of_call_may_fail(fake_lab: LabHarness, fake: FakeEngin
     assert len(fake.made) == 2
     await fake_lab.stop(identity)
     assert fake.made == {}
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_launch_whose_cleanup_fails_ends_later(fake_lab: LabHarness, fake: FakeEngine) -> None:
+    fake.exits["nginx"] = (1, ("no configuration",))
+    fake.refuse["networks"] = EngineUnreachable("nobody answers", 503)
+    identity = await fake_lab.launch("host")
+    assert (await troubled(fake_lab, identity)).phase is Phase.LAUNCHING
+    del fake.refuse["networks"]
+    await fake_lab.reaches(identity, Phase.FAILED)
+    assert fake.made == {}
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_launch_whose_clients_cannot_be_observed_ends_later(
+    fake_lab: LabHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    observe, failures = OtherHost.observe, iter(range(1))
+
+    async def fail_once(other: OtherHost) -> None:
+        if next(failures, None) is not None:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        await observe(other)
+
+    monkeypatch.setattr(OtherHost, "observe", fail_once)
+    identity = await fake_lab.launch("host")
+    await fake_lab.reaches(identity, Phase.RUNNING)
+    assert next(failures, None) is None
 
 
 @pytest.mark.usefixtures("impatient")
