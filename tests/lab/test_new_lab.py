@@ -13,7 +13,7 @@ from dashboard.lab.context import LABEL, LABEL_EXPERIMENT
 from dashboard.lab.experiments.driver import ExperimentDriver
 from dashboard.netns.rule_traces import TABLE
 from dashboard.store import experiments as experiment_store
-from tests.support.lab_harness import LabHarness
+from tests.support.lab_harness import LabHarness, troubled
 from tests.support.polling import eventually
 from tests.support.private_engine import PrivateEngine
 
@@ -170,17 +170,21 @@ async def test_only_orphans_with_the_exact_label_are_removed(
         engine_host.docker("network", "rm", *networks)
 
 
-async def test_a_network_in_use_stays_and_the_cleanup_check_shows_it(
+async def test_a_stop_waits_until_a_network_in_use_can_be_removed(
     lab_harness: LabHarness, engine_host: PrivateEngine
 ) -> None:
     identity = await lab_harness.running("user-bridge", "none")
     network = network_name(identity, Mode.USER_BRIDGE)
     guest = engine_host.docker("run", "-d", "--network", network, "nginx")
     try:
-        head = await lab_harness.stop(identity)
-        assert {check.name: check.ok for check in head.proof} == {"containers": True, "networks": False}
+        await lab_harness.want(identity, Wanted.STOPPED)
+        head = await troubled(lab_harness, identity)
+        assert (head.phase, f"remove network {network}" in head.problem) == (Phase.STOPPING, True)
         assert set(ids(engine_host).values()) == {guest}
+        await lab_harness.restart()
+        assert (await lab_harness.record(identity)).phase is Phase.STOPPING
     finally:
         engine_host.docker("rm", "-f", guest)
-    await lab_harness.restart()
-    await eventually(lambda: engine_host.docker("network", "ls", "-q", "--filter", f"name={network}") == "")
+    head = await lab_harness.reaches(identity, Phase.STOPPED)
+    assert [check.ok for check in head.proof] == [True, True]
+    assert engine_host.docker("network", "ls", "-q", "--filter", f"name={network}") == ""

@@ -60,42 +60,46 @@ async def read_exit(engine: Engine, container: str) -> tuple[ContainerFacts, tup
     return None if facts.status in BEING_REMOVED else (facts, logs)
 
 
-async def remove_container(engine: Engine, container: str) -> None:
-    """Removes a container. A refusal by the Engine is only logged, because the next pass tries again. Raises
-    EngineUnreachable."""
+async def remove_container(engine: Engine, container: str) -> str:
+    """Removes a container. Returns the Engine's refusal, or an empty text. A container that is left is removed at
+    the end of the round. Raises EngineUnreachable."""
     try:
         await engine.remove_container(container)
     except EngineUnreachable:
         raise
     except EngineError as error:
-        log.warning("container %s could not be removed: %s", container[:12], error)
+        return f"The Engine refuses to remove container {container[:12]}: {error}"
+    return ""
 
 
-async def remove_containers(engine: Engine, containers: Iterable[ContainerFacts]) -> None:
-    """Removes containers. If several share a namespace, the one that owns it is removed last. Refusals are only
-    logged."""
+async def remove_containers(engine: Engine, containers: Iterable[ContainerFacts]) -> list[str]:
+    """Removes containers. If several share a namespace, the one that owns it is removed last. Returns the Engine's
+    refusals."""
+    refusals: list[str] = []
     for wave in removal_waves({container.id: container.network_mode for container in containers}):
-        await asyncio.gather(*(remove_container(engine, container) for container in wave))
+        refusals += await asyncio.gather(*(remove_container(engine, container) for container in wave))
+    return list(filter(None, refusals))
 
 
-async def remove_all(context: Context, record: Record) -> None:
-    """Removes every container of an experiment, then its networks. Refusals are only logged.
+async def remove_all(context: Context, record: Record) -> list[str]:
+    """Removes every container of an experiment, then its networks. Returns the Engine's refusals.
 
     ``record`` can be one machine's part of an experiment on several machines. In this case, also removes the overlay
     network that all parts share, unless another machine still uses it.
     """
     engine, labels = context.engine, context.labels(record.id)
     containers = await engine.containers(labels)
-    await remove_containers(engine, containers)
+    refusals = await remove_containers(engine, containers)
     for network in await engine.networks(labels):
         try:
             await engine.remove_network(network.id)
         except EngineUnreachable:
             raise
         except EngineError as error:
-            log.warning("network %s could not be removed: %s", network.name, error)
+            refusals.append(f"The Engine refuses to remove network {network.name}: {error}")
     if any(arm.mode is Mode.OVERLAY for arm in record.spec.arms):
         await _remove_shared(context, record, {container.network_mode for container in containers})
+    return refusals
 
 
 async def _remove_shared(context: Context, record: Record, used: set[str]) -> None:

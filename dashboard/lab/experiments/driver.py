@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -30,6 +31,7 @@ from dashboard.store import experiments as experiment_store
 from dashboard.store import recent_entries
 from dashboard.store.experiments import Record
 
+log = logging.getLogger(__name__)
 FINAL = frozenset({ArmStatus.REFUSED, ArmStatus.EXITED, ArmStatus.LOST})
 LAUNCH_PHASES = frozenset({Phase.PREPARING, Phase.LAUNCHING})
 NEVER_STARTED = "0001-"
@@ -177,7 +179,7 @@ class ExperimentDriver:
 
     async def remove_unrecorded(self) -> None:
         """Removes the experiment's containers and networks without writing to the journal, because the database cannot
-        be used. Raises EngineError if the Engine does not answer."""
+        be used. Raises EngineError if the Engine does not answer, or if something is left."""
         self._is_removing = True
         if self._preparing is not None:
             self._preparing.cancel()
@@ -188,8 +190,8 @@ class ExperimentDriver:
             with suppress(TimeoutError):
                 async with asyncio.timeout(LAUNCH_END_S), self._lock:
                     pass
-            await remove_all(self._context, self._record)
             await self._other.remove()
+        await self._remove_all()
 
     async def settled(self) -> None:
         """Waits until the current pass has ended and all that was observed is in the database. This includes what is
@@ -404,7 +406,7 @@ class ExperimentDriver:
             if key not in LASTING:
                 await self.observer.remove(key)
         await self._other.remove()
-        await remove_all(self._context, self._record)
+        await self._remove_all()
         proof = await verify_cleanup(self._context, experiment, self.observer, count, ports)
         await self.observer.close()
         head = replace(
@@ -427,14 +429,34 @@ class ExperimentDriver:
         await recorder.journal.flush()
         await self._save_head()
 
+    async def _remove_all(self) -> None:
+        """Removes the experiment's containers and networks. Raises EngineError if any are left: the round does not end,
+        and the next pass tries again."""
+        refusals = await remove_all(self._context, self._record)
+        if await has_leftovers(self._context, self._record.id):
+            problem = "; ".join(refusals) or "The Engine still lists containers or networks of this experiment."
+            if problem != self._recorder.head.problem:  # each pass tries again, but logs it only once
+                log.warning("experiment %s: %s", self._record.id, problem)
+            raise EngineError(problem)
+
     async def _fail(self) -> None:
         """Ends the round with the phase "failed" because no arm runs, and removes all containers and networks. The
         columns keep what was recorded."""
         await self._other.remove()
-        await remove_all(self._context, self._record)
+        await self._remove_all()
         await self.observer.close()
         cause, reason = Cause(Source.LAB, "failed"), "No container is running: see each column for the reason."
-        self._recorder.set_head(cause, reason, phase=Phase.FAILED, stopped_at=self._context.clock(), notice=reason)
+        self._recorder.set_head(
+            cause,
+            reason,
+            phase=Phase.FAILED,
+            stopped_at=self._context.clock(),
+            notice=reason,
+            problem="",
+            problem_since=None,
+            engine_away=False,
+            startable=False,
+        )
         await self._recorder.journal.flush()
         await self._save_head(self.view.seq)
 

@@ -17,10 +17,10 @@ from django.db import DatabaseError, OperationalError
 
 from dashboard.core.experiments.journal import Entry, replay
 from dashboard.core.experiments.lifecycle import Wanted, container_name
-from dashboard.core.experiments.messages import ArmStatus, ExperimentHead, Phase
+from dashboard.core.experiments.messages import ArmStatus, Check, ExperimentHead, Phase
 from dashboard.engine.protocol import EngineError, EngineUnreachable
 from dashboard.lab import reconciler
-from dashboard.lab.experiments import journal_writer
+from dashboard.lab.experiments import cleanup, driver, journal_writer
 from dashboard.lab.experiments.other_host import OtherHost
 from dashboard.models import Experiment
 from dashboard.store import experiments as experiment_store
@@ -138,10 +138,19 @@ async def test_a_repeated_stop_shows_the_state_before_the_first_one(
 
 
 async def test_a_second_stop_because_of_leftovers_shows_the_state_before_the_first_one(
-    fake_lab: LabHarness, fake: FakeEngine
+    fake_lab: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     identity = await fake_lab.running("user-bridge")
-    fake.refuse["remove_network"] = EngineError("network is in use", 500)
+    verify, late = cleanup.verify_cleanup, iter((f"nm-{identity}",))
+
+    async def create_late(*arguments: Any) -> tuple[Check, ...]:
+        """Checks the cleanup. After the first check, the Engine carries out a request that had timed out."""
+        checks = await verify(*arguments)
+        for name in late:
+            await fake.create_network(name, "bridge", fake_lab.context.labels(identity), {})
+        return checks
+
+    monkeypatch.setattr(driver, "verify_cleanup", create_late)
     fake.hold["remove_network"] = asyncio.Event()
     await fake_lab.want(identity, Wanted.STOPPED)
     await eventually(lambda: "remove_network" in fake.calls)

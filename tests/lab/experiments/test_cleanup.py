@@ -1,4 +1,4 @@
-"""The cleanup check shows leftovers."""
+"""A stop ends when nothing is left, and the cleanup check shows this."""
 
 from __future__ import annotations
 
@@ -8,28 +8,62 @@ import os
 import pytest
 
 from dashboard.core.experiments.engine_kind import EngineKind
+from dashboard.core.experiments.lifecycle import Wanted
+from dashboard.core.experiments.messages import Phase
 from dashboard.core.modes import MACHINE
 from dashboard.engine.protocol import EngineError
+from dashboard.lab import reconciler
 from dashboard.lab.experiments.cleanup import host_ports, verify_cleanup
 from dashboard.lab.experiments.observer import ObservationTarget, Observer
 from dashboard.netns.watch.namespace_watch import Watch
 from tests.core.builders import make_column, make_ports
+from tests.lab.experiments.conftest import networks_of_experiments
 from tests.netns.namespaces import Netns
 from tests.support.fakes import FakeEngine, make_info
-from tests.support.lab_harness import LabHarness
+from tests.support.lab_harness import LabHarness, troubled
+from tests.support.polling import eventually
 
 
-@pytest.mark.parametrize("call", ["containers", "networks"])
-async def test_the_cleanup_check_shows_what_is_left(fake_lab: LabHarness, fake: FakeEngine, call: str) -> None:
-    identity = await fake_lab.running("host", "user-bridge")
-    method = "remove_container" if call == "containers" else "remove_network"
-    fake.refuse[method] = EngineError("it is in use", 409)
-    head = await fake_lab.stop(identity)
-    assert {check.name: check.ok for check in head.proof} == {
-        "containers": call != "containers",
-        "networks": call != "networks",
-    }
-    del fake.refuse[method]
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconciler, "RETRY_S", 0.05)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("call", ["remove_container", "remove_network"])
+@pytest.mark.parametrize("wanted", [Wanted.STOPPED, Wanted.REMOVED])
+async def test_what_the_engine_refuses_to_remove_is_shown_and_tried_again(
+    fake_lab: LabHarness, fake: FakeEngine, caplog: pytest.LogCaptureFixture, call: str, wanted: Wanted
+) -> None:
+    identity = await fake_lab.running("user-bridge")
+    fake.refuse[call] = EngineError("it has active endpoints", 403)
+    await fake_lab.want(identity, wanted)
+    problem = (await troubled(fake_lab, identity)).problem
+    assert problem.startswith(f"The Engine refuses to remove {call.removeprefix('remove_')} ")
+    assert problem.endswith(": it has active endpoints")
+    tries = fake.calls.count(call)
+    await eventually(lambda: fake.calls.count(call) > tries + 1)
+    assert (await fake_lab.record(identity)).phase is Phase.STOPPING
+    assert [record.message for record in caplog.records] == [f"experiment {identity}: {problem}"]
+    del fake.refuse[call]
+    if wanted is Wanted.STOPPED:
+        head = await fake_lab.reaches(identity, Phase.STOPPED)
+        assert (head.problem, [check.ok for check in head.proof]) == ("", [True, True])
+    await eventually(lambda: fake_lab.lab.driver_of(identity) is None)
+    assert fake.made == {}
+    assert await networks_of_experiments(fake) == set()
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_launch_without_a_running_arm_fails_when_nothing_is_left(
+    fake_lab: LabHarness, fake: FakeEngine
+) -> None:
+    fake.refuse |= dict.fromkeys(("create_container", "remove_network"), EngineError("no", 403))
+    identity = await fake_lab.launch("user-bridge")
+    assert (await troubled(fake_lab, identity)).problem.startswith("The Engine refuses to remove network ")
+    fake.refuse.clear()
+    assert (await fake_lab.reaches(identity, Phase.FAILED)).problem == ""
+    assert await networks_of_experiments(fake) == set()
 
 
 async def test_the_cleanup_check_reads_no_namespace_of_another_experiment(
