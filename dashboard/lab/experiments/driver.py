@@ -250,6 +250,10 @@ class ExperimentDriver:
             facts=self._context.reported_engine,
             whole=record.parent,
         )
+        if not self._recorder.ended:
+            # A restart keeps the networks, and their lines are recorded only when they are created.
+            lines = {column.key: column.setup for column in self.view.columns}
+            columns = tuple(replace(column, setup=lines.get(column.key, "")) for column in columns)
         kept = {column.key for column in columns}
         facts = Facts(
             head=head,

@@ -11,7 +11,8 @@ import pytest
 from dashboard.core.claims.engine_facts import ROOTLESS_PODMAN, EngineFacts
 from dashboard.core.comparison.rows import compare
 from dashboard.core.experiments.engine_kind import EngineKind
-from dashboard.core.experiments.messages import ArmStatus
+from dashboard.core.experiments.lifecycle import Wanted
+from dashboard.core.experiments.messages import ArmStatus, Phase
 from dashboard.core.experiments.networks import free_subnet, missing_feature
 from dashboard.core.namespaces.state import NamespaceState
 from dashboard.core.paths.finder import measured_paths
@@ -78,6 +79,23 @@ async def test_few_networks_are_created_at_the_same_time(
     await fake_lab.running(arms=[{"mode": "user-bridge", "networks": names}])
     assert len(counts) == len(names) + 1
     assert max(counts) == MAX_CREATIONS
+
+
+async def test_a_restart_keeps_the_lines_that_created_the_networks(fake_lab: LabHarness, fake: FakeEngine) -> None:
+    identity = await fake_lab.running("user-bridge", "macvlan", "none")
+    before = {column.key: column.setup for column in (await fake_lab.view(identity)).columns}
+    assert before["user-bridge"] == f"docker network create nm-{identity}"
+    assert before["macvlan"].startswith("docker network create ")
+    created = fake.calls.count("create_network")
+    await fake_lab.want(identity, Wanted.RUNNING, again=True)
+
+    async def second() -> bool:
+        head = (await fake_lab.view(identity)).head
+        return head is not None and (head.round, head.phase) == (2, Phase.RUNNING)
+
+    await eventually(second)
+    assert fake.calls.count("create_network") == created
+    assert {column.key: column.setup for column in (await fake_lab.view(identity)).columns} == before
 
 
 async def test_parts_share_an_overlay_which_the_last_one_removes(
