@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ REGISTRY_SILENT = 504
 
 #: Seconds during which an unreachable registry is not tried again, so that not every launch waits for it.
 SILENT_S = 600.0
+#: The minimum number of seconds between two reports of a pull's progress. Docker writes hundreds of lines about a large
+#: image, and a journal keeps an entry for each report.
+PROGRESS_S = 1.0
 _silent: WeakKeyDictionary[Engine, float] = WeakKeyDictionary()
 
 log = logging.getLogger(__name__)
@@ -94,8 +98,11 @@ async def _replacement(engine: Engine, reference: str, data_dir: Path, progress:
 
 async def _pulled(engine: Engine, reference: str, progress: Progress) -> ImageFacts:
     progress(f"Asking the registry for {reference}", None)
+    reported_at = -math.inf
     async for step in engine.pull(reference):
-        progress(step.text, step.fraction)
+        if (now := time.monotonic()) - reported_at >= PROGRESS_S:
+            reported_at = now
+            progress(step.text, step.fraction)
     facts = await engine.image(reference)
     if facts is None:
         raise EngineError(f"{reference} was pulled, but the engine does not list it.", 404)

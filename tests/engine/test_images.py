@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -79,6 +80,21 @@ async def test_an_image_that_a_registry_has_is_pulled_with_its_progress(tmp_path
     choice, said = await get(store, "nginx", tmp_path)
     assert (choice.reference, choice.sentence, store.calls) == ("nginx", "", ["pull nginx"])
     assert "half" in said
+
+
+async def test_a_pull_reports_its_progress_at_intervals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Layers(Store):
+        async def pull(self, reference: str) -> AsyncIterator[PullProgress]:
+            for number in range(2000):
+                yield PullProgress(f"layer {number}", number / 2000)
+            self.tags[reference] = self.facts(reference, {})
+
+    monkeypatch.setattr(images, "PROGRESS_S", math.inf)
+    _, said = await get(Layers(), "redis:7", tmp_path)
+    assert said == ["Asking the registry for redis:7", "layer 0"]
+    monkeypatch.setattr(images, "PROGRESS_S", 0.0)
+    _, said = await get(Layers(), "redis:7", tmp_path)
+    assert said == ["Asking the registry for redis:7", *(f"layer {number}" for number in range(2000))]
 
 
 @pytest.mark.parametrize("error", [SILENT, EngineError("toomanyrequests: slow down", 429)])
