@@ -469,8 +469,9 @@ class ExperimentDriver:
             await self._fail()
 
     async def _save_head(self, shown_seq: int | None = None) -> None:
-        save, record = experiment_store.save_head, self._record
-        await self._context.database.run(save, record.id, self._recorder.head, shown_seq, of_round=record.round)
+        # Not of the record's round: a pass that failed before it began the round has the head of the last one.
+        save, head = experiment_store.save_head, self._recorder.head
+        await self._context.database.run(save, self._record.id, head, shown_seq, of_round=head.round)
 
     def on_engine_event(self, event: EngineEvent) -> None:
         """Handles an event of the Engine about a container or a network. Ignores events about networks of other

@@ -21,6 +21,7 @@ from dashboard.core.experiments.messages import ArmStatus, Check, ExperimentHead
 from dashboard.engine.protocol import EngineError, EngineUnreachable
 from dashboard.lab import reconciler
 from dashboard.lab.experiments import cleanup, driver, journal_writer
+from dashboard.lab.experiments.driver import ExperimentDriver
 from dashboard.lab.experiments.other_host import OtherHost
 from dashboard.models import Experiment
 from dashboard.store import experiments as experiment_store
@@ -186,6 +187,31 @@ async def test_the_row_of_a_failed_experiment_is_written_again_if_that_failed(
     await eventually(failed)
     assert next(failures, None) is None
     assert await _shown_seq(fake_lab, identity) == (await fake_lab.entries(identity))[-1].seq
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_failed_experiment_that_is_launched_again_without_an_engine_runs_later(
+    fake_lab: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake.refuse["create_container"] = EngineError("port is already allocated", 500)
+    identity = await fake_lab.launch("host")
+    await fake_lab.reaches(identity, Phase.FAILED)
+    await eventually(lambda: fake_lab.lab.driver_of(identity) is None)
+    lost = EngineUnreachable("The engine of the private host exited.", 503)
+
+    async def wait(driver: ExperimentDriver) -> None:
+        driver.on_engine_lost(str(lost))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fake_lab.lab._engine, "wait", wait)
+        fake.refuse = {"info": lost}
+        await fake_lab.want(identity, Wanted.RUNNING, again=True)
+        assert (await troubled(fake_lab, identity)).problem == str(lost)
+        await eventually(lambda: not fake_lab.lab._tasks)
+        assert (await fake_lab.record(identity)).phase is Phase.WAITING
+    fake.refuse.clear()
+    fake_lab.lab.wake()
+    assert (await fake_lab.reaches(identity, Phase.RUNNING)).problem == ""
 
 
 @pytest.mark.usefixtures("impatient")
