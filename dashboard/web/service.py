@@ -211,6 +211,12 @@ class Service(Supervisor):
             work = self.nats_access.end_revoked()
             await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
 
+    def launched_again(self, experiment: str) -> None:
+        """Shows in all open pages that an experiment waits to be launched again. May be called from any thread."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(hub.wake, experiment)
+        self.tell("experiment", experiment)
+
     def renamed(self, experiment: str, title: str) -> None:
         """Shows the new title of an experiment in all open pages. May be called from any thread."""
         if self._loop is not None and not self._loop.is_closed():
@@ -272,11 +278,9 @@ class Service(Supervisor):
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        """Calls ``function`` in the lab of ``machine`` (None: the installation's own), and returns its result.
-
-        If ``host`` is the id of a private host on the machine, calls it in that host's own lab instead. Raises the
-        errors of ``ask``.
-        """
+        """Calls ``function`` in the lab of ``machine`` (None: the installation's own), and returns its result. If
+        ``host`` is the id of a private host on the machine, calls it in that host's own lab instead. Raises the errors
+        of ``ask``."""
         remote_call, remote = find_call(function), self._remote_of(machine)
         if remote is not None:
             if remote_call is None:

@@ -291,6 +291,7 @@ async def act(request: HttpRequest, identity: str, action: str, multicast: bool 
         if problem := (await find_host(identity))[1]:
             return Status(409, {"detail": problem})
         is_stored = await to_db_thread(request_launch_again, identity)
+        service.launched_again(identity)
     else:
         is_stored = await to_db_thread(parts.set_wanted, identity, wanted[action])
     if not is_stored:

@@ -88,6 +88,7 @@ async def launch_again(request: HttpRequest, identity: str) -> HttpResponse:
         return await to_db_thread(refuse, request, 409, title, str(error))
     if not is_stored:
         raise Http404(_("No experiment has this id."))
+    service.launched_again(identity)
     service.wake()
     return redirect(url_after(request, identity))
 

@@ -48,11 +48,12 @@ SHOWN_ITEMS = 200
 
 @dataclass(slots=True)
 class ExperimentFeed(Feed):
-    """The live state of an experiment. ``machines`` contains the machine of each part by the part's id, ``problems``
-    why and since when the part's journal cannot be written. On one machine, the experiment counts as its only part, and
-    ``journal``, the merged journal, is None. ``columns`` are those of ``view`` with notes about machines."""
+    """The live state of an experiment. ``round`` is the newest requested round. ``machines`` contains the machine of
+    each part by the part's id, ``problems`` why and since when its journal cannot be written. On one machine, the
+    experiment is its only part, and ``journal``, the merged journal, is None. ``columns`` have notes about machines."""
 
     title: str = ""
+    round: int = 0
     view: View = field(default_factory=View)
     rows: tuple[Row, ...] = ()
     cache: RowCache = field(default_factory=RowCache)
@@ -69,11 +70,11 @@ class ExperimentFeed(Feed):
 
     @property
     def head(self) -> ExperimentHead:
-        """The experiment's status with facts that the journal lacks: the current name, a requested stop, problems."""
+        """The experiment's status with facts that the journal lacks: the current name, requests, problems."""
         head = self.view.head or ExperimentHead(self.key, "", "", 0, Phase.WAITING, 0.0)
         head = replace(head, title=self.title or head.title)
-        if self.journal is not None:
-            head = apply_requests(head, self.journal.requested, self.journal.last_at)
+        requested, last_at = (self.journal.requested, self.journal.last_at) if self.journal is not None else ((), 0.0)
+        head = apply_requests(head, requested, last_at, self.round)
         return show_problems(head, self.problems, self.machines)
 
 
@@ -172,6 +173,7 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
     def _send_snapshot(self, feed: ExperimentFeed) -> None:
         """Sends all clients a snapshot after a change outside the journal, because a patch needs an entry's number."""
         feed.snapshot = ""
+        feed.launching = launch_progress(feed.head, feed.view.columns)
         if feed.loaded:
             self._broadcast(feed, self._snapshot(feed))
 
@@ -185,7 +187,8 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
                     self._close_feed(feed)
                     return
                 if changes.entries or not feed.loaded:
-                    others = await _other_users(feed.key, changes.view) if _is_outdated(feed, changes.view) else ()
+                    asks = _is_outdated(feed, changes.view) and has_taken_port(changes.view.columns)
+                    others = await to_db_thread(other_port_users, feed.key) if asks else ()
                     self._advance(feed, changes, others)
                     for key in changes.written:  # it can be written again, even if that wake-up was lost
                         self.trouble(key, "")
@@ -211,10 +214,13 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
                 return None
             if feed.journal is None:
                 feed.machines = {feed.key: record.machine or SERVER}
+            if feed.round != record.round:
+                feed.round = record.round
+                self._send_snapshot(feed)
         return changes
 
     async def _read_first(self, feed: ExperimentFeed, record: Record) -> _Changes:
-        feed.title = feed.title or record.title
+        feed.title, feed.round = feed.title or record.title, record.round
         if record.parts:
             journal = await to_db_thread(parts.merged_journal, record)
             feed.machines = {part.id: part.machine for part in journal.parts}
@@ -268,10 +274,9 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
         )
         self._broadcast(feed, encode(patch).decode())
         self.encoded += 1
-        now = shared_clock()
         for entry in entries:
             if entry.cause.source is Source.KERNEL:
-                self.lag.add(now - entry.at)
+                self.lag.add(shared_clock() - entry.at)
 
     def _encode_snapshot(self, feed: ExperimentFeed) -> str:
         shown = (feed.head, feed.columns, feed.rows, *feed.pictures, feed.timeline, feed.paths, feed.answer)
@@ -290,11 +295,6 @@ def _read_parts(before: MergedJournal, view: View) -> _Changes:
 def _is_outdated(feed: ExperimentFeed, view: View) -> bool:
     """Returns whether the feed's rows, diagram and answer are outdated: ``view`` has other states or columns."""
     return view.states is not feed.view.states or view.columns is not feed.view.columns or not feed.loaded
-
-
-async def _other_users(experiment: str, view: View) -> tuple[PortUser, ...]:
-    """Returns other experiments' containers and ports; empty unless an arm cannot run because its port is taken."""
-    return await to_db_thread(other_port_users, experiment) if has_taken_port(view.columns) else ()
 
 
 hub = ExperimentHub()

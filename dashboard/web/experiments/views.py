@@ -121,10 +121,7 @@ def load_shown(identity: str, at: int | None = None, ended_at: float | None = No
             items.append(timeline_item(entry, first))
     head = view.head or replace(experiment_store.waiting_head(record), phase=record.phase)
     if ended_at is None:
-        head = apply_requests(head, parts.requested_phases((row.id,)).get(row.id, ()), last)
-    if ended_at is None and 0 < head.round < row.round:
-        # A new round was requested, and the lab has not started it yet: the page must follow it live.
-        head = replace(head, phase=Phase.WAITING, stopped_at=None, proof=())
+        head = apply_requests(head, parts.requested_phases((row.id,)).get(row.id, ()), last, row.round)
     head = replace(head, title=row.title)
     shown = view if first is not None else replace(view, columns=initial_columns(row.id, record.spec.arms))
     if record.parts:

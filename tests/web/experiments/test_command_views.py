@@ -17,12 +17,15 @@ from dashboard.store import experiments as experiment_store
 from dashboard.store.training import group_runs
 from dashboard.store.training import hosts as group_host_store
 from dashboard.web.experiments import port_check
+from dashboard.web.experiments.hub import hub
 from tests.lab.training_builders import session
 from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import LabHarness
+from tests.support.polling import eventually
 from tests.support.records import load_record
 from tests.support.specs import make_spec
 from tests.web.asgi_client import Answer, Person, http, post_json
+from tests.web.experiments.hub_browser import Browser
 from tests.web.training.session_clients import FAR
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -99,6 +102,21 @@ async def test_run_again_launches_once_the_holder_is_stopped(
     answer = await post(f"/experiments/{past}/again/", me)
     assert answer["location"] == f"/experiments/{past}/#state"
     assert await rounds(past) == 2
+
+
+@pytest.mark.parametrize("path", ["/experiments/{}/again/", "/api/experiments/{}/again"])
+async def test_open_pages_show_that_an_experiment_waits_to_be_launched_again(
+    me: Person, lab_harness: LabHarness, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    identity = await lab_harness.running("bridge")
+    await lab_harness.stop(identity)
+    browser = Browser()
+    client = await hub.join(identity, browser.send)
+    await eventually(lambda: browser.texts and browser.model().experiment.phase is Phase.STOPPED)
+    monkeypatch.setattr(lab_harness.lab, "wake", lambda: None)  # the lab does not begin
+    assert (await post_as(path.format(identity), me)).status in {202, 302}
+    await eventually(lambda: browser.model().experiment.phase is Phase.WAITING)
+    hub.leave(identity, client)
 
 
 async def test_a_restart_does_not_count_its_own_ports(me: Person, lab_harness: LabHarness, engine: FakeEngine) -> None:

@@ -11,14 +11,14 @@ from channels.db import database_sync_to_async
 
 from dashboard.core.comparison.rows import compare
 from dashboard.core.experiments.lifecycle import Wanted
-from dashboard.core.experiments.messages import Phase, encode
+from dashboard.core.experiments.messages import ArmStatus, Phase, encode
 from dashboard.core.experiments.stream import Patch, Snapshot
 from dashboard.store import experiments as experiment_store
 from dashboard.store import journal as journal_store
 from dashboard.web import feed_hub
 from dashboard.web.experiments.hub import SHOWN_ITEMS, ExperimentHub
 from dashboard.web.feed_hub import GONE, TRY_LATER
-from tests.core.sample import make_head, make_states
+from tests.core.sample import make_columns, make_head, make_states
 from tests.support.polling import eventually
 from tests.support.specs import make_spec
 from tests.web.experiments.hub_browser import Browser, entry, first, joined, listening, publish, settled, write
@@ -253,3 +253,23 @@ async def test_a_snapshot_has_only_the_newest_items(hub: ExperimentHub, identity
     assert len(shown.timeline) == SHOWN_ITEMS
     assert shown.timeline[-1].seq == SHOWN_ITEMS + 49
     assert shown.timeline[-1].offset_s == pytest.approx(SHOWN_ITEMS + 48)
+
+
+@pytest.mark.parametrize("early", [False, True])
+async def test_an_experiment_that_is_launched_again_waits_until_the_lab_begins(
+    hub: ExperimentHub, identity: str, *, early: bool
+) -> None:
+    gone = tuple(replace(column, status=ArmStatus.GONE) for column in make_columns())
+    await write(identity, entry(1, head=make_head(Phase.STOPPED, round=1), columns=gone))
+    browser = await joined(hub, identity) if early else Browser()
+    await database_sync_to_async(experiment_store.set_wanted)(identity, Wanted.RUNNING, again=True)
+    if early:
+        assert browser.model().experiment.phase is Phase.STOPPED
+        hub.wake(identity)
+    else:
+        await hub.join(identity, browser.send)
+    await eventually(lambda: browser.texts and browser.model().experiment.phase is Phase.WAITING)
+    assert browser.model().experiment.stopped_at is None
+    assert {arm.text for arm in browser.model().launching} == {"waits for the lab"}
+    await publish(hub, identity, entry(2, head=make_head(Phase.PREPARING, round=2), columns=make_columns()))
+    assert (await settled(browser, 2)).experiment.phase is Phase.PREPARING

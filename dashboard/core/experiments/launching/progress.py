@@ -47,7 +47,9 @@ def _arm_progress(head: ExperimentHead, column: Column) -> ArmProgress:
 
 
 def _describe(head: ExperimentHead, column: Column) -> tuple[str, float | None]:
-    if column.status in _ENDED:
+    # Until a lab begins the requested round (``apply_requests``), the statuses are those of the last one.
+    has_begun = head.phase is not Phase.WAITING or head.started_at is not None
+    if column.status in _ENDED and has_begun:
         return _ENDED[column.status], 1.0
     if head.problem:
         return "waits: the reason is above", None

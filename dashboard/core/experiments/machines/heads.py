@@ -21,18 +21,24 @@ def requested_phase(phase: Phase, wanted: Wanted) -> Phase:
     return Phase.STOPPED if phase is Phase.WAITING else Phase.STOPPING
 
 
-def apply_requests(head: ExperimentHead, phases: Collection[Phase], last_at: float) -> ExperimentHead:
-    """Returns the head of the whole experiment after a requested stop, even if no lab has acted on the request yet.
+def apply_requests(
+    head: ExperimentHead, phases: Collection[Phase], last_at: float, requested_round: int = 0
+) -> ExperimentHead:
+    """Returns the head of the whole experiment after a requested stop or launch, even if no lab has acted on the
+    request yet.
 
     ``phases`` are the phases in which the parts are shown (``requested_phase``). Without a requested stop, ``phases``
-    is empty, and the head is returned unchanged. ``last_at`` is the time of the newest entry. If all parts have ended
-    and no lab has recorded ``stopped_at``, ``last_at`` takes its place.
+    is empty. ``last_at`` is the time of the newest entry. If all parts have ended and no lab has recorded
+    ``stopped_at``, ``last_at`` takes its place. ``requested_round`` is the newest round that was requested. Until a lab
+    has begun it, the experiment is waiting.
     """
-    if not phases:
-        return head
-    phase = merge_phases(phases)
-    ended = (head.stopped_at or last_at) if phase in ENDED else None
-    return replace(head, phase=phase, stopped_at=ended)
+    if phases:
+        phase = merge_phases(phases)
+        ended = (head.stopped_at or last_at) if phase in ENDED else None
+        head = replace(head, phase=phase, stopped_at=ended)
+    if 0 < head.round < requested_round:
+        head = replace(head, phase=Phase.WAITING, started_at=None, stopped_at=None, proof=(), notice="")
+    return head
 
 
 def merge_phases(phases: Iterable[Phase]) -> Phase:

@@ -164,6 +164,7 @@ async def launch_again(request: HttpRequest, host: ParticipantHostContext, run_i
         await to_db_thread(group_runs.launch_again, run_id, host.group)
     except (NoHostError, QuotaError) as error:
         return await refused(request, 409, _("The experiment cannot be launched now"), str(error), url)
+    service.launched_again(run_id)
     service.wake()
     return redirect(url)
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from dashboard.core.experiments.launching.progress import ArmProgress, launch_progress
+from dashboard.core.experiments.machines.heads import apply_requests
 from dashboard.core.experiments.messages import ArmStatus, Column, ExperimentHead, LaunchStep, Phase
 from dashboard.core.modes import MACHINE
 
@@ -52,6 +53,15 @@ def test_a_pull_of_unknown_size_has_no_fraction() -> None:
 def test_a_waiting_step_states_what_it_waits_for() -> None:
     assert progress(BRIDGE, phase=Phase.WAITING).text == "waits for the lab"
     assert progress(BRIDGE, phase=Phase.PREPARING, problem="No engine answers.").text == "waits: the reason is above"
+
+
+@pytest.mark.parametrize("status", [ArmStatus.GONE, ArmStatus.REFUSED, ArmStatus.RUNNING])
+def test_an_arm_of_the_last_round_waits_for_the_next_one(status: ArmStatus) -> None:
+    column = replace(BRIDGE, status=status)
+    again = apply_requests(replace(HEAD, phase=Phase.STOPPED, round=1, started_at=1.0), (), 2.0, 2)
+    (arm,) = launch_progress(again, (column,))
+    assert (arm.text, arm.fraction) == ("waits for the lab", None)
+    assert progress(column, phase=Phase.WAITING, started_at=1.0).fraction == 1.0, "another machine's part waits"
 
 
 @pytest.mark.parametrize("status", [ArmStatus.REFUSED, ArmStatus.EXITED])

@@ -51,6 +51,15 @@ def test_an_experiment_without_running_parts_has_an_end() -> None:
     assert apply_requests(running, (), 9.0) == running
 
 
+def test_an_experiment_that_is_launched_again_waits_until_a_lab_begins_the_round() -> None:
+    stopped = make_head(phase=Phase.STOPPED, stopped_at=1050.0, proof=(Check("containers", True, "none"),), notice="No")
+    waiting = apply_requests(stopped, (), 9.0, 2)
+    assert (waiting.phase, waiting.started_at, waiting.stopped_at) == (Phase.WAITING, None, None)
+    assert (waiting.proof, waiting.notice, waiting.round) == ((), "", 1)
+    for begun in (stopped, WHOLE):
+        assert apply_requests(begun, (), 9.0, 1) == begun
+
+
 def test_a_text_of_one_machine_names_it_and_a_text_of_all_does_not() -> None:
     server, lab2 = make_head(notice="Pulled nginx."), make_head(notice="Pulled nginx.", problem="No Engine.")
     merged = merge_heads(WHOLE, {"server": server, "lab2": lab2})
