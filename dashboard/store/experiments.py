@@ -221,9 +221,14 @@ def load_unsettled_of(machine: str | None, host: str) -> tuple[Record, ...]:
     return tuple(_record(row) for row in unsettled(machine).filter(host=host).prefetch_related("arms"))
 
 
-def remember_container(experiment: str, arm: str, container: str) -> None:
-    """Stores the id of an arm's container."""
-    Arm.objects.filter(experiment_id=experiment, key=arm).update(container_id=container)
+def remember_container(experiment: str, arm: str, container: str, *, of_round: int | None = None) -> None:
+    """Stores the id of an arm's container. If ``of_round`` is given, does nothing once the experiment was launched
+    again after this round: the lab would take the arm of the new round for launched already."""
+    with transaction.atomic():
+        # Locked, as in ``set_wanted``: PostgreSQL would compare the round from before a launch that is being stored.
+        rows = Experiment.objects.select_for_update().filter(pk=experiment)
+        if (rows if of_round is None else rows.filter(round=of_round)).values("pk").first() is not None:
+            Arm.objects.filter(experiment_id=experiment, key=arm).update(container_id=container)
 
 
 def save_head(

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from dashboard.core.experiments.journal import replay
 from dashboard.core.experiments.lifecycle import Wanted, container_name
-from dashboard.core.experiments.messages import ArmStatus, LaunchStep, Phase
+from dashboard.core.experiments.messages import STARTING, ArmStatus, LaunchStep, Phase
 from dashboard.lab import reconciler
 from dashboard.lab.experiments import driver as experiment
 from dashboard.models import Report
@@ -151,6 +151,25 @@ async def test_stop_and_launch_again_at_once_is_a_new_round(fake_lab: LabHarness
     await eventually(third)
     assert len(fake.made) == 1
     assert first not in fake.made
+
+
+async def test_an_arm_that_starts_while_it_is_launched_again_runs_in_the_new_round(
+    fake_lab: LabHarness, fake: FakeEngine
+) -> None:
+    fake.hold["start_container"] = asyncio.Event()
+    identity = await fake_lab.launch("host")
+    await eventually(lambda: "start_container" in fake.calls)
+    await fake_lab.database.run(experiment_store.set_wanted, identity, Wanted.RUNNING, again=True)
+    fake.hold.pop("start_container").set()  # before the lab knows of the new round
+    assert (await fake_lab.reaches(identity, Phase.RUNNING)).round == 1
+    fake_lab.lab.wake()
+
+    async def second() -> bool:
+        head = (await fake_lab.view(identity)).head
+        return head is not None and head.round == 2 and head.phase not in STARTING
+
+    await eventually(second)
+    assert (await fake_lab.column(identity, "host")).status is ArmStatus.RUNNING
 
 
 async def test_a_round_that_is_no_longer_wanted_is_not_launched(fake_lab: LabHarness, fake: FakeEngine) -> None:

@@ -74,6 +74,17 @@ def test_the_end_of_a_round_does_not_end_the_next_one(identity: str) -> None:
     assert (unsettled.id, unsettled.round) == (identity, 2)
 
 
+def test_a_container_of_a_round_is_not_one_of_the_next_round(identity: str) -> None:
+    """A person launches again while arms are still being started."""
+    experiment_store.remember_container(identity, "host", "first", of_round=1)
+    assert load_record(identity).launched == {"host": "first"}
+    assert experiment_store.set_wanted(identity, Wanted.RUNNING, again=True)
+    experiment_store.remember_container(identity, "bridge", "late", of_round=1)
+    assert load_record(identity).launched == {}
+    experiment_store.remember_container(identity, "bridge", "second", of_round=2)
+    assert load_record(identity).launched == {"bridge": "second"}
+
+
 def test_a_removal_cannot_be_undone(identity: str) -> None:
     assert experiment_store.exists(identity)
     assert experiment_store.set_wanted(identity, Wanted.REMOVED)

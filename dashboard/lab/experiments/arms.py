@@ -179,9 +179,9 @@ class Arms:
         if not await self._networks.start(arm, container, self._machine):
             return
         self._recorder.set_column(arm.key, STARTED, step=LaunchStep.READ)
-        database, experiment = self._context.database, self._record.id
+        database, remember, record = self._context.database, experiment_store.remember_container, self._record
         await gather_all(
-            database.run(experiment_store.remember_container, experiment, arm.key, container),
+            database.run(remember, record.id, arm.key, container, of_round=record.round),
             self.observe(arm, container),
         )
 
