@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dashboard.core.experiments.launching.ports import HostPort, listens, ports_of
 from dashboard.core.experiments.messages import Check, Column
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.visibility import name_machine
@@ -11,10 +12,11 @@ from dashboard.lab.context import Context
 from dashboard.lab.experiments.observer import Observer
 
 
-def host_ports(columns: Sequence[Column]) -> tuple[int, ...]:
+def host_ports(columns: Sequence[Column]) -> tuple[HostPort, ...]:
     """Returns the machine's ports on which the Engine has published ports of these columns. In a routed network, the
     Engine uses no port of the machine."""
-    return tuple(sorted({port.host_port for column in columns for port in column.published if port.host_port}))
+    ports = {port for column in columns for port in ports_of(column.published)}
+    return tuple(sorted(ports, key=lambda port: (port.port, port.protocol, port.address)))
 
 
 async def has_leftovers(context: Context, experiment: str) -> bool:
@@ -24,12 +26,13 @@ async def has_leftovers(context: Context, experiment: str) -> bool:
 
 
 async def verify_cleanup(
-    context: Context, experiment: str, observer: Observer, count: int, ports: Sequence[int]
+    context: Context, experiment: str, observer: Observer, count: int, ports: Sequence[HostPort]
 ) -> tuple[Check, ...]:
     """Checks whether anything of an experiment is left: containers, networks, or listeners on the machine's ``ports``.
 
-    Returns one result for containers, one for networks and one for each port. The ports are not checked if the machine
-    is not observed. ``count`` is the number of containers that ran, for the text of the first result.
+    Returns one result for containers, one for networks and one for the addresses of each port. The ports are not
+    checked if the machine is not observed. ``count`` is the number of containers that ran, for the text of the first
+    result.
     """
     labels = context.labels(experiment)
     left = len(await context.engine.containers(labels))
@@ -41,9 +44,12 @@ async def verify_cleanup(
     if ports and (inode := observer.inode(MACHINE)) is not None:
         # Not the other namespaces: other experiments may end their watches meanwhile.
         await context.watches.resync(inode)
-        used = {listener.port for listener in observer.state(MACHINE).listeners}
+        listeners = observer.state(MACHINE).listeners
+        is_used: dict[str, bool] = {}
         for port in ports:
-            text = f"port {port} of the machine is {'still in use' if port in used else 'free again'}"
-            text = name_machine(text, context.info.machine_title)
-            checks.append(Check(f"port {port}", port not in used, text))
+            name = f"port {port.port}" if port.protocol == "tcp" else f"port {port.port}/{port.protocol}"
+            is_used[name] = is_used.get(name, False) or any(listens(listener, port) for listener in listeners)
+        for name, used in is_used.items():
+            text = f"{name} of the machine is {'still in use' if used else 'free again'}"
+            checks.append(Check(name, not used, name_machine(text, context.info.machine_title)))
     return tuple(checks)

@@ -8,6 +8,7 @@ import os
 import pytest
 
 from dashboard.core.experiments.engine_kind import EngineKind
+from dashboard.core.experiments.launching.ports import HostPort
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import Phase
 from dashboard.core.modes import MACHINE
@@ -18,7 +19,7 @@ from dashboard.lab.experiments.observer import ObservationTarget, Observer
 from dashboard.netns.watch.namespace_watch import Watch
 from tests.core.builders import make_column, make_ports
 from tests.lab.experiments.conftest import networks_of_experiments
-from tests.netns.namespaces import Netns
+from tests.netns.namespaces import Netns, wanted
 from tests.support.fakes import FakeEngine, make_info
 from tests.support.lab_harness import LabHarness, troubled
 from tests.support.polling import eventually
@@ -81,10 +82,34 @@ async def test_the_cleanup_check_reads_no_namespace_of_another_experiment(
     monkeypatch.setattr(Watch, "resync", resync)
     observer = Observer(watches, lambda: None, lambda _states: None)
     await observer.add(ObservationTarget(MACHINE, os.getpid(), MACHINE, "", ""))
-    checks = await verify_cleanup(fake_lab.context, "stopped", observer, 1, (1,))
+    checks = await verify_cleanup(fake_lab.context, "stopped", observer, 1, (HostPort(1),))
     assert [(check.name, check.ok) for check in checks] == [("containers", True), ("networks", True), ("port 1", True)]
     await observer.close()
     await watches.unsubscribe("another experiment", inode)
+
+
+async def test_a_port_is_free_although_others_use_its_number_on_another_address_or_protocol(
+    fake_lab: LabHarness, netns: Netns
+) -> None:
+    netns.ip("link", "set", "lo", "up")
+    others = (("udp", "0.0.0.0", 5353), ("udp", "127.0.0.53", 53), ("tcp", "127.0.0.1", 8080))
+    netns.hold([wanted(protocol, "inet", address, port) for protocol, address, port in others])
+    observer = Observer(fake_lab.context.watches, lambda: None, lambda _states: None)
+    await observer.add(ObservationTarget(MACHINE, netns.pid, MACHINE, "", ""))
+    ports = (
+        HostPort(53, "udp", "127.0.0.1"),
+        HostPort(5353, "tcp", "0.0.0.0"),
+        HostPort(8080, "tcp", "0.0.0.0"),
+        HostPort(8080, "tcp", "::"),
+    )
+    checks = await verify_cleanup(fake_lab.context, "stopped", observer, 1, ports)
+    assert [check.detail for check in checks[2:]] == [
+        "port 53/udp of the machine is free again",
+        "port 5353 of the machine is free again",
+        "port 8080 of the machine is still in use",
+    ]
+    assert [check.ok for check in checks[2:]] == [True, True, False]
+    await observer.close()
 
 
 def test_ports_of_the_machine_are_checked_once_and_routed_ones_are_none() -> None:
@@ -92,7 +117,9 @@ def test_ports_of_the_machine_are_checked_once_and_routed_ones_are_none() -> Non
         make_column("bridge", published=(*make_ports(8081), *make_ports(8080))),
         make_column("user-bridge", published=(*make_ports(8081), *make_ports(0))),
     ]
-    assert host_ports(columns) == (8080, 8081)
+    assert host_ports(columns) == tuple(
+        HostPort(port, "tcp", address) for port in (8080, 8081) for address in ("0.0.0.0", "::")
+    )
 
 
 async def test_podman_keeps_nothing_of_containers_that_shared_a_namespace(

@@ -101,7 +101,7 @@ def find_holder(port: HostPort, listeners: Iterable[Listener], users: Sequence[P
     """Returns the holder of a port of the machine. None if neither a listening socket of the machine (``listeners``)
     nor a running container (``users``) holds it."""
     publisher = next((user for user in users if any(_overlap(port, one) for one in user.ports)), None)
-    listener = next((one for one in listeners if _listens(one, port)), None)
+    listener = next((one for one in listeners if listens(one, port)), None)
     if listener is None or (publisher is not None and _is_of_engine(listener)):
         if publisher is None:
             return None
@@ -130,7 +130,7 @@ def held_ports(
         listener
         for listener in listeners
         if listener.container not in containers
-        and not (_is_of_engine(listener) and any(_listens(listener, port) for port in published))
+        and not (_is_of_engine(listener) and any(listens(listener, port) for port in published))
     ]
     holders = [holder for port in needed if (holder := find_holder(port, foreign, others)) is not None]
     return tuple({holder.sentence: holder for holder in holders}.values())
@@ -152,6 +152,7 @@ def _overlap(first: HostPort, second: HostPort) -> bool:
     return first.address == second.address or bool({first.address, second.address} & _EVERYWHERE)
 
 
-def _listens(listener: Listener, port: HostPort) -> bool:
+def listens(listener: Listener, port: HostPort) -> bool:
+    """Whether a listening socket of the machine holds the port: on an address that overlaps with the port's."""
     protocol = "tcp" if listener.protocol is Protocol.TCP else "udp"
     return _overlap(HostPort(listener.port, protocol, listener.address), port)
