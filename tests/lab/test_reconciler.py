@@ -98,6 +98,28 @@ async def test_a_stop_does_not_wait_for_an_image(fake_lab: LabHarness, fake: Fak
     assert "create_container" not in fake.calls
 
 
+async def test_a_stop_before_the_images_are_prepared_does_not_wait_for_them(
+    fake_lab: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin, entered, go_on = experiment.ExperimentDriver._begin, asyncio.Event(), asyncio.Event()
+
+    async def slow(driver: experiment.ExperimentDriver, record: experiment_store.Record) -> None:
+        await begin(driver, record)
+        entered.set()
+        await go_on.wait()
+
+    monkeypatch.setattr(experiment.ExperimentDriver, "_begin", slow)
+    fake.hold["image"] = asyncio.Event()  # for ever, as a pull over a slow line
+    identity = await fake_lab.launch("host")
+    await asyncio.wait_for(entered.wait(), 20)
+    await fake_lab.want(identity, Wanted.STOPPED)
+    driver = fake_lab.driver(identity)
+    await eventually(lambda: driver._stopping)
+    go_on.set()
+    await fake_lab.reaches(identity, Phase.STOPPED)
+    assert "image" not in fake.calls
+
+
 async def test_a_launch_records_its_steps(fake_lab: LabHarness, fake: FakeEngine) -> None:
     fake.hold = {call: asyncio.Event() for call in ("create_network", "create_container", "start_container")}
     identity = await fake_lab.launch("user-bridge")

@@ -296,6 +296,8 @@ class ExperimentDriver:
         that the machine's state has been read."""
         actions = asyncio.ensure_future(self._remove_leftovers())
         notice = self._preparing = asyncio.ensure_future(self._arms.prepare_images(self._show_progress))
+        if self._stopping:  # since the pass has begun: ``settle`` found nothing to cancel
+            notice.cancel()
         await gather_all(actions, self._until_prepared(notice))
         if self._stopping:
             return
