@@ -50,14 +50,15 @@ def _parents(pid: int, path: str) -> tuple[str, ...]:
         )
 
 
-def free_port(info: EngineInfo, first: int = 8080, reserved: Collection[int] = ()) -> int:
+def free_port(info: EngineInfo, first: int = 8080, reserved: Collection[int] = (), count: int = 1) -> int:
     """Returns the lowest port, from ``first`` on, that is not ``reserved`` and on which no process listens where the
-    Engine ``info`` binds published ports. Listeners that cannot be read are ignored."""
+    Engine ``info`` binds published ports. The same holds for the ports after it, ``count`` in total. Listeners that
+    cannot be read are ignored."""
     taken = set(reserved)
     for pid, path in port_namespaces(info):
         with suppress(OSError, NamespaceGone), Namespace.of_machine(pid, path) as namespace:
             taken |= {listener.port for listener in read_listeners(namespace)}
-    return next(port for port in range(first, 65536) if port not in taken)
+    return next(port for port in range(first, 65537 - count) if taken.isdisjoint(range(port, port + count)))
 
 
 async def modes_of(engine: Engine, info: EngineInfo) -> tuple[ModeReport, ...]:

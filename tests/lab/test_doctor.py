@@ -112,6 +112,9 @@ def test_a_free_port_has_no_listener() -> None:
         assert free_port(info) == 8080
         holder = netns.hold([wanted("tcp", "inet", "127.0.0.1", 8080), wanted("tcp", "inet6", "::", 8081)])
         assert free_port(info) == 8082
+        assert free_port(info, 8079) == 8079
+        assert free_port(info, 8079, count=2) == 8082
+        assert free_port(info, 8079, reserved={8083}, count=2) == 8084
         netns.release(holder)
     finally:
         netns.close()

@@ -34,8 +34,9 @@ class LaunchOptions:
     port: int
 
 
-async def launch_options(lab: Lab) -> LaunchOptions:
-    """Returns what the launch form offers now. Raises EngineError if the engine does not answer."""
+async def launch_options(lab: Lab, ports: int = 1) -> LaunchOptions:
+    """Returns what the launch form offers now. Its port is the first of so many successive free ``ports``. Raises
+    EngineError if the engine does not answer."""
     context = lab.context
     modes = await modes_of(context.engine, context.info)
     tags = sorted({tag for image in await context.engine.images() for tag in image.tags})
@@ -44,7 +45,7 @@ async def launch_options(lab: Lab) -> LaunchOptions:
         # Experiments that are being launched do not listen yet.
         records = await context.database.run(load_unsettled, context.host)
         reserved = {publish.host_port for record in records for arm in record.spec.arms for publish in arm.publish}
-    port = await asyncio.to_thread(free_port, context.info, reserved=reserved)
+    port = await asyncio.to_thread(free_port, context.info, reserved=reserved, count=ports)
     return LaunchOptions(modes, tuple(tags), port)
 
 

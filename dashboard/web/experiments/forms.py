@@ -149,10 +149,12 @@ class LaunchForm(forms.Form):
         self._ticked: list[str] = []
         self._used: list[ArmForm] = []
 
-    def parse(self) -> ExperimentSpec | None:
+    def parse(self, free_port: int | None = None) -> ExperimentSpec | None:
         """Returns the experiment that the form describes. If the form is invalid, adds errors to the fields and returns
-        None."""
+        None. ``free_port`` takes the place of the port that the form contains."""
         self.full_clean()
+        if free_port is not None:
+            self.cleaned_data["free_port"] = str(free_port)
         self._ticked = self.cleaned_data["mode"]
         options = [(arm, arm.options()) for arm in self.arms]
         self._used = [arm for arm, values in options if "mode" in values]
@@ -168,6 +170,11 @@ class LaunchForm(forms.Form):
                 sentence = _("Arm %d has options but no mode: choose a mode or clear the options.") % number
                 arm.add_error("mode", sentence)
         return None if self.problems else draft.spec
+
+    @property
+    def uses_free_port(self) -> bool:
+        """Whether the form, not the user, has chosen the port of the machine."""
+        return bool(self.cleaned_data.get("free_port")) and not self.cleaned_data["publish"].strip()
 
     def _publish(self, text: str, port: str) -> str:
         """Returns the ports to publish, in the format of the field ``publish``.

@@ -32,7 +32,7 @@ from dashboard.web.experiments.forms import PUBLISH_NOTHING, LaunchForm
 from dashboard.web.experiments.lan_views import LaunchHost
 from dashboard.web.experiments.launch_places import launch_places, machine_names, own_engine_problem
 from dashboard.web.experiments.machines import arms_by_place
-from dashboard.web.experiments.port_check import STOP, find_holders, stop_holder
+from dashboard.web.experiments.port_check import STOP, find_free_ports, find_holders, stop_holder
 from dashboard.web.experiments.views import experiment_items
 from dashboard.web.http.database import to_db_thread
 from dashboard.web.http.refusals import NO_SPACE
@@ -181,11 +181,11 @@ async def launch(request: HttpRequest) -> HttpResponse:
         return await _home(request, form, holders=holders or (), freed=holders == (), host=host)
     if spec is None:
         return await _home(request, form, status=400, host=host)
-    holders, user = await asyncio.gather(find_holders(request, spec.arms, host=host), request.auser())
+    (free, holders), user = await asyncio.gather(find_free_ports(request, form, spec, host), request.auser())
     if holders:
         return await _home(request, form, status=409, holders=holders, host=host)
     try:
-        identity = await to_db_thread(_create, spec, user.pk, host)
+        identity = await to_db_thread(_create, free, user.pk, host)
     except NoSpaceError as error:
         return await _home(request, form, status=NO_SPACE, refused=str(error), host=host)
     service.wake()

@@ -10,12 +10,13 @@ from django.shortcuts import render
 from dashboard.core.experiments.launching.ports import PortHolder
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.machines.parts import SERVER_NAME
-from dashboard.core.modes import ArmSpec
+from dashboard.core.modes import FORWARDING, ArmSpec, ExperimentSpec
 from dashboard.core.operations.machines import place_of, split_place
 from dashboard.engine.protocol import EngineError
 from dashboard.lab.remote import experiment_calls
 from dashboard.store import experiments as experiment_store
 from dashboard.store import parts
+from dashboard.web.experiments.forms import LaunchForm
 from dashboard.web.experiments.machines import arms_by_place
 from dashboard.web.http.database import to_db_thread
 from dashboard.web.http.url_scope import UrlScope
@@ -44,6 +45,27 @@ async def find_holders(
     if ANYWAY in request.POST:
         return ()
     return (await _ask(arms, experiment, host)).holders
+
+
+async def find_free_ports(
+    request: HttpRequest, form: LaunchForm, spec: ExperimentSpec, host: str
+) -> tuple[ExperimentSpec, tuple[PortHolder, ...]]:
+    """Returns the experiment that a launch form describes, and the programs that hold ports which it needs
+    (``find_holders``).
+
+    If such ports are held and the user has named none, the experiment is published at ports that are free now: the port
+    that the form contains was free when the page was opened, and each further arm uses the next port.
+    """
+    holders = await find_holders(request, spec.arms, host=host)
+    if not holders or not form.uses_free_port:
+        return spec, holders
+    ports = sum(arm.mode in FORWARDING for arm in spec.arms)
+    try:
+        options = await service.ask_of(host, experiment_calls.launch_options, ports)
+    except (LabUnavailableError, EngineError):
+        return spec, holders
+    spec = form.parse(options.port) or spec
+    return spec, await find_holders(request, spec.arms, host=host)
 
 
 @dataclass(frozen=True, slots=True)

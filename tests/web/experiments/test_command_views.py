@@ -184,6 +184,21 @@ async def test_a_new_launch_onto_a_held_port_comes_back_with_what_was_typed(
 
 
 @pytest.mark.usefixtures("patient")
+@pytest.mark.parametrize("offered", [8079, 8080])
+async def test_a_launch_without_a_named_port_takes_others_if_those_of_the_form_are_held(
+    me: Person, lab_harness: LabHarness, engine: FakeEngine, offered: int
+) -> None:
+    """Another person has launched while the form was open, or the second arm would use the port of a program."""
+    await publishing(lab_harness, engine)
+    form = f"image=nginx&port=80&publish=&mode=bridge&mode=user-bridge&free_port={offered}"
+    answer = await post("/experiments/", me, form)
+    assert answer.status == 302
+    arms = (await database_sync_to_async(load_record)(answer["location"].split("/")[2])).spec.arms
+    first, second = (arm.publish[0].host_port for arm in arms)
+    assert 8080 < first == second - 1
+
+
+@pytest.mark.usefixtures("patient")
 async def test_stopping_the_holder_of_a_port_keeps_what_was_typed(
     me: Person, lab_harness: LabHarness, engine: FakeEngine
 ) -> None:

@@ -68,6 +68,19 @@ def test_an_empty_mapping_publishes_the_port_at_the_free_port_of_the_machine() -
     assert published(port="3000", publish="") == []
 
 
+def test_another_free_port_takes_the_place_of_the_form_s_but_not_of_the_user_s() -> None:
+    form = LaunchForm(query(mode=["bridge", "user-bridge"], port="3000", free_port="8081"))
+    assert form.parse() is not None
+    assert form.uses_free_port
+    spec = form.parse(8090)
+    assert spec is not None
+    assert [arm.publish for arm in spec.arms] == [(Publish(3000, 8090),), (Publish(3000, 8091),)]
+    for publish in ("9000:3000", "none"):
+        form = LaunchForm(query(mode="bridge", port="3000", free_port="8081", publish=publish))
+        assert form.parse() is not None
+        assert not form.uses_free_port
+
+
 @pytest.mark.parametrize("port", ["eighty", "0", "99999", "٨٠"])
 def test_an_invalid_port_is_one_error_and_not_one_of_the_mapping_too(port: str) -> None:
     form = LaunchForm(query(mode="bridge", port=port, free_port="8081"))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from channels.db import database_sync_to_async
 
-from dashboard.core.experiments.launching.ports import HostPort, PortHolder
+from dashboard.core.experiments.launching.ports import HostPort, PortHolder, needed_ports
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import ExperimentRef
 from dashboard.core.operations.storage import DiskUsage
@@ -86,6 +86,20 @@ async def test_a_new_launch_onto_a_held_port_comes_back_with_what_was_typed(host
     assert 'value="db.internal"' in answer.text
     anyway = await host.launch("&anyway=1")
     assert anyway.status == 302
+
+
+async def test_a_launch_without_a_named_port_takes_another_one_if_that_of_the_form_is_held(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask_of = host.ask_of
+
+    async def ask(lab_host: str, function: Any, *arguments: Any) -> Any:
+        if function is experiment_calls.port_holders and needed_ports(arguments[0]) == (HostPort(8081),):
+            return ()
+        return await ask_of(lab_host, function, *arguments)
+
+    monkeypatch.setattr(service, "ask_of", ask)
+    assert (await host.launch("&publish=&free_port=8080")).status == 302
 
 
 async def test_stopping_the_holder_keeps_what_was_typed(host: Host) -> None:

@@ -27,7 +27,7 @@ from dashboard.web.experiments import replay_views, trace_views
 from dashboard.web.experiments import views as experiment_views
 from dashboard.web.experiments.command_views import url_after
 from dashboard.web.experiments.forms import LaunchForm
-from dashboard.web.experiments.port_check import STOP, find_holders, show_held_ports, stop_holder
+from dashboard.web.experiments.port_check import STOP, find_free_ports, show_held_ports, stop_holder
 from dashboard.web.http.database import to_db_thread
 from dashboard.web.http.refusals import NO_SPACE
 from dashboard.web.measurements import api as measurement_api
@@ -109,7 +109,7 @@ async def launch(request: HttpRequest, host: ParticipantHostContext) -> HttpResp
         return await _home(request, host, available, "", 400, form=form)
     try:
         place = await to_db_thread(group_runs.ready_place, host.group)
-        held = await find_holders(request, spec.arms, host=place)
+        spec, held = await find_free_ports(request, form, spec, place)
         if held:
             return await _home(request, host, available, "", 409, form=form, holders=held)
         identity = await to_db_thread(group_runs.launch, spec, host.row.owner_id, host.group)
