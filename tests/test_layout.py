@@ -114,7 +114,7 @@ LARGER: dict[str, str] = {
     "tests/lab": "a test file for each module, and the hosts and training sessions that tests use",
     "tests/lab/experiments": "a test file for each module, one for refusals of networks, two for all together",
     "tests/engine/hosts": "a test file for each module, and the attempts to escape",
-    "tests/management": "a test file for each command",
+    "tests/management": "a test file for each command, and one for settings",
 }
 
 
