@@ -96,14 +96,15 @@ def absolute_database(name: str) -> str:
 
 def keep_private(path: Path) -> None:
     """Creates the database file ``path`` if it is missing, and gives it mode 0600. SQLite gives the other files of a
-    database the permissions of this file (sqlite3, ``os_unix.c``)."""
+    database the permissions of this file (sqlite3, ``os_unix.c``). Leaves a folder at ``path`` unchanged."""
     path = path.resolve()
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     except FileExistsError:
         # By name, not by descriptor: closing a descriptor would release the locks of SQLite's connections in this
         # process (fcntl(2)).
-        path.chmod(0o600)
+        if path.is_file():
+            path.chmod(0o600)
 
 
 def secret_key(folder: Path) -> str:

@@ -114,9 +114,10 @@ SQLITE_OPTIONS = {
 }
 #: The installation that this machine has joined (``./netmodes join``).
 _JOINED = configuration.joined(DATA_DIR)
-DATABASE_URL = configuration.value("DATABASE_URL") or _JOINED.get("database") or f"sqlite:///{DATA_DIR}/netmodes.db"
+#: Empty: SQLite in the data folder.
+DATABASE_URL = configuration.value("DATABASE_URL") or _JOINED.get("database", "")
 try:
-    DATABASES = {"default": dj_database_url.parse(DATABASE_URL)}
+    DATABASES = {"default": dj_database_url.parse(DATABASE_URL or "sqlite://")}
 except ValueError:
     # The URL is not part of the message, because it may contain a password.
     raise configuration.ConfigurationError(
@@ -124,8 +125,10 @@ except ValueError:
         "characters in the password as %XX."
     ) from None
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # Not a URL for the data folder: in URLs, the characters #, ? and % of its path have a meaning.
+    _name = DATABASES["default"]["NAME"] if DATABASE_URL else str(DATA_DIR / "netmodes.db")
     # The web process of root's lab has another current folder.
-    DATABASES["default"]["NAME"] = configuration.absolute_database(DATABASES["default"]["NAME"])
+    DATABASES["default"]["NAME"] = configuration.absolute_database(_name)
     DATABASES["default"]["OPTIONS"] = SQLITE_OPTIONS
     DATABASES["default"]["TEST"] = {"NAME": str(DATA_DIR / "test.db")}
 elif DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from dashboard import configuration
+from tests.management.conftest import used_before
 from tests.support.terminal import ROOT, Terminal
 
 
@@ -45,3 +49,22 @@ def test_an_installed_package_also_refuses_an_invalid_setting_with_a_sentence(no
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "NETMODES_RETENTION_DAYS is inf: use a number of at least 0.\n"
+
+
+@pytest.mark.parametrize("name", ["C#", "e?f", "50%41", "ü 100% [x];+"])
+def test_the_database_is_in_the_data_folder_whatever_characters_its_path_has(
+    tmp_path: Path, kept: Path, name: str
+) -> None:
+    folder = used_before(tmp_path / name, kept)
+    database = folder / "netmodes.db"
+    database.chmod(0o644)
+    done = Terminal({**os.environ, "NETMODES_DATA_DIR": str(folder)}, folder).run("report", "list")
+    assert (done.code, done.err) == (0, "")
+    assert database.stat().st_mode & 0o777 == 0o600, "the command used it"
+    assert list(tmp_path.iterdir()) == [folder], "nothing is outside"
+
+
+def test_a_folder_in_place_of_the_database_keeps_its_mode(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    configuration.keep_private(tmp_path)
+    assert tmp_path.stat().st_mode & 0o777 == 0o755
