@@ -145,6 +145,29 @@ def test_a_restore_keeps_existing_data_and_refuses_while_netmodes_runs(
     assert restored(made, new, str(file)).code == 0
 
 
+@pytest.mark.parametrize("damage", ["all", "first page", "end", "log"])
+def test_a_damaged_database_is_replaced_and_kept_beside_the_restored_one(
+    made: Terminal, tmp_path: Path, damage: str
+) -> None:
+    """The advice for a damaged database is to restore a backup with --replace."""
+    file, database = tmp_path / "one.backup", made.folder / "netmodes.db"
+    assert made.run("backup", str(file)).code == 0
+    content, log = database.read_bytes(), Path(f"{database}-wal")
+    noise = random.Random(1).randbytes(len(content))
+    database.write_bytes({"all": noise, "first page": noise[:4096] + content[4096:]}.get(damage, content[:5000]))
+    if damage == "log":
+        log.write_bytes(noise)
+    damaged = database.read_bytes()
+    refused = made.run("restore", str(file))
+    assert (refused.code, "--replace" in refused.err) == (1, True), refused.err
+    done = made.run("restore", str(file), "--replace", "--json")
+    assert (done.code, done.err) == (0, "")
+    assert Path(done.json["aside"]).read_bytes() == damaged
+    assert entries(database) == []
+    assert not log.exists(), "SQLite would apply it to the restored database"
+    assert made.run("report", "list").code == 0
+
+
 def test_the_key_of_a_backup_is_restored_into_an_empty_folder_unless_the_environment_sets_one(
     made: Terminal, tmp_path: Path
 ) -> None:
