@@ -7,6 +7,7 @@ import dj_database_url
 from django.utils.csp import CSP
 
 from dashboard import configuration
+from dashboard.core.operations.host_names import parse_hosts, parse_origins
 from dashboard.core.operations.openid import openid_problem, provider_settings
 from dashboard.core.operations.own_name import own_name
 from dashboard.core.operations.proxy_headers import parse_proxies
@@ -16,21 +17,20 @@ DATA_DIR = configuration.data_dir()
 SECRET_KEY = configuration.secret_key(DATA_DIR)
 DEBUG = False
 
+_HAS_OWN_NAME = configuration.value("NETMODES_OWN_NAME") or "yes"
+if _HAS_OWN_NAME not in {"yes", "no"}:
+    raise configuration.ConfigurationError(f"NETMODES_OWN_NAME is {_HAS_OWN_NAME[:40]}: use yes or no.")
 #: The name to which browsers on this machine are redirected; empty: they stay at 127.0.0.1.
-OWN_NAME = "" if configuration.value("NETMODES_OWN_NAME", "yes") == "no" else own_name(SECRET_KEY)
-#: Exact host names of requests, without ports. ``*`` would allow DNS rebinding.
-ALLOWED_HOSTS = [
-    *("127.0.0.1", "localhost", "[::1]"),
-    *filter(None, [OWN_NAME]),
-    *configuration.words("NETMODES_ALLOWED_HOSTS"),
-]
-if any("*" in host or host.startswith(".") for host in ALLOWED_HOSTS):
-    raise configuration.ConfigurationError(
-        "NETMODES_ALLOWED_HOSTS takes exact host names without * or a leading dot. List each host."
-    )
-CSRF_TRUSTED_ORIGINS = configuration.words("NETMODES_TRUSTED_ORIGINS")
-#: Proxies with trusted headers (``core.operations.proxy_headers``).
+OWN_NAME = own_name(SECRET_KEY) if _HAS_OWN_NAME == "yes" else ""
 try:
+    #: Exact host names of requests, without ports. ``*`` would allow DNS rebinding.
+    ALLOWED_HOSTS = [
+        *("127.0.0.1", "localhost", "[::1]"),
+        *filter(None, [OWN_NAME]),
+        *parse_hosts(configuration.words("NETMODES_ALLOWED_HOSTS")),
+    ]
+    CSRF_TRUSTED_ORIGINS = list(parse_origins(configuration.words("NETMODES_TRUSTED_ORIGINS")))
+    #: Proxies with trusted headers (``core.operations.proxy_headers``).
     TRUSTED_PROXIES = parse_proxies(configuration.words("NETMODES_TRUSTED_PROXIES"))
 except ValueError as error:
     raise configuration.ConfigurationError(str(error)) from None

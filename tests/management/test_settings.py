@@ -18,6 +18,9 @@ from tests.support.terminal import ROOT, Terminal
     ("variable", "value", "sentence"),
     [
         ("NETMODES_ALLOWED_HOSTS", "*", "NETMODES_ALLOWED_HOSTS takes exact host names without * or a leading dot."),
+        ("NETMODES_ALLOWED_HOSTS", "a.example,https://b.example", "NETMODES_ALLOWED_HOSTS takes host names such as "),
+        ("NETMODES_TRUSTED_ORIGINS", "a.example", "NETMODES_TRUSTED_ORIGINS takes origins such as https://netmodes."),
+        ("NETMODES_OWN_NAME", "false", "NETMODES_OWN_NAME is false: use yes or no."),
         ("NETMODES_METRICS_TOKEN", "secret", "NETMODES_METRICS_TOKEN is too short: use 16 random characters or more."),
         ("NETMODES_RETENTION_DAYS", "abc", "NETMODES_RETENTION_DAYS is abc: use a number of at least 0."),
         ("NETMODES_JOURNALS_MB", "-1", "NETMODES_JOURNALS_MB is -1: use a number of at least 0."),
