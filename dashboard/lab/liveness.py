@@ -41,8 +41,9 @@ def lab_problem(folder: Path) -> str:
 def web_problem(folder: Path, port: int = 0, *, apart: bool) -> str:
     """Returns the problem of the web process as a sentence; empty if it is healthy.
 
-    Requests ``/healthz`` from 127.0.0.1 and ``port``. If ``port`` is 0, uses the address in ``address_file``. ``apart``
-    is true if the web process runs without a lab.
+    Requests ``/healthz`` from 127.0.0.1 and ``port``. If ``port`` is 0, uses the address in ``address_file``, which
+    need not be an allowed host name: a reverse proxy may send another one. ``apart`` is true if the web process runs
+    without a lab.
     """
     host = f"127.0.0.1:{port}"
     if not port:
@@ -52,7 +53,7 @@ def web_problem(folder: Path, port: int = 0, *, apart: bool) -> str:
             return f"Nothing serves from {folder}."
     connection = HTTPConnection(host, timeout=TIMEOUT_S)
     try:
-        connection.request("GET", "/healthz")
+        connection.request("GET", "/healthz", headers={"Host": f"127.0.0.1:{connection.port}"})
         status = connection.getresponse().status
     except (OSError, HTTPException) as error:
         return f"http://{host}/healthz does not answer: {error}."

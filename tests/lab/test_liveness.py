@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -20,26 +21,36 @@ ASKED = "import sys; sys.argv[1:] = ['health']; from dashboard.entry import main
 
 
 class Pages(BaseHTTPRequestHandler):
-    """Answers 200 to the first request and 503 to all others."""
+    """Answers 200 to the first request and 503 to all others; 400 if the host name is not 127.0.0.1."""
 
     def do_GET(self) -> None:
         first = not getattr(self.server, "asked", False)
         self.server.asked = True  # type: ignore[attr-defined]
-        self.send_response(200 if first and self.path == "/healthz" else 503)
+        status = 200 if first and self.path == "/healthz" else 503
+        is_allowed = self.headers["Host"] == f"127.0.0.1:{self.server.server_port}"  # type: ignore[attr-defined]
+        self.send_response(status if is_allowed else 400)
         self.end_headers()
 
     def log_message(self, *_arguments: object) -> None:
         """Logs nothing."""
 
 
-@pytest.fixture
-def port() -> Iterator[int]:
-    with HTTPServer(("127.0.0.1", 0), Pages) as server:
+@contextmanager
+def pages(address: str) -> Iterator[int]:
+    with HTTPServer((address, 0), Pages) as server:
         thread = Thread(target=server.serve_forever)
         thread.start()
-        yield server.server_port
-        server.shutdown()
-        thread.join()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    with pages("127.0.0.1") as port:
+        yield port
 
 
 def test_a_lab_is_healthy_while_its_heartbeat_is_recent(tmp_path: Path) -> None:
@@ -63,6 +74,13 @@ def test_pages_are_healthy_if_healthz_answers_200(tmp_path: Path, port: int, rol
     liveness.address_file(tmp_path, apart=role == "web").write_text(f"http://127.0.0.1:{port}")
     assert liveness.problem(tmp_path, role) == ""
     assert liveness.problem(tmp_path, role) == f"http://127.0.0.1:{port}/healthz answers 503."
+
+
+def test_pages_are_healthy_at_an_address_that_is_no_allowed_host_name(tmp_path: Path) -> None:
+    """A reverse proxy on another machine sends its own name."""
+    with pages("127.0.0.2") as port:
+        liveness.address_file(tmp_path, apart=False).write_text(f"http://127.0.0.2:{port}")
+        assert liveness.problem(tmp_path, "all") == ""
 
 
 def test_pages_that_do_not_answer_are_unhealthy(tmp_path: Path) -> None:

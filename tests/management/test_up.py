@@ -183,6 +183,19 @@ def test_wrong_usage_is_exit_2(capsys: pytest.CaptureFixture[str], arguments: tu
     assert done.err
 
 
+@pytest.mark.parametrize(("host", "name"), [("192.0.2.5", "192.0.2.5"), ("2001:db8::5", "[2001:db8::5]")])
+def test_an_address_whose_requests_would_be_refused_is_exit_2_with_what_to_set(
+    capsys: pytest.CaptureFixture[str], host: str, name: str
+) -> None:
+    done = run_here(capsys, "up", "--host", host)
+    assert (done.code, done.out) == (2, "")
+    assert done.err == f"Requests to {name} would be refused. Add {name} to NETMODES_ALLOWED_HOSTS.\n"
+    for settings in ({"ALLOWED_HOSTS": [name]}, {"CSRF_TRUSTED_ORIGINS": ["https://netmodes.example.org"]}):
+        with override_settings(**settings):
+            done = run_here(capsys, "up", "--host", host)
+        assert (done.code, f"Cannot listen on {name}:8000" in done.err) == (1, True)
+
+
 def test_a_machine_that_has_joined_an_installation_is_told_how_to_start_and_how_to_leave(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -8,12 +8,14 @@ import socket
 from contextlib import closing, suppress
 from importlib.util import find_spec
 from typing import Any
+from urllib.parse import urlsplit
 
 import uvloop
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
 from dashboard import configuration, interrupts
+from dashboard.core.namespaces.addresses import bracket
 from dashboard.core.operations.deployment import LAB_READY, Role, messaging_problem, parse_role
 from dashboard.core.operations.web_user import WebUser
 from dashboard.management.commanding import WRONG_USAGE, NetmodesCommand, add_privileged_hosts
@@ -41,7 +43,11 @@ class Command(NetmodesCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Adds options for the address, the port and the role."""
-        parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
+        parser.add_argument(
+            "--host",
+            default="127.0.0.1",
+            help="address to listen on (default 127.0.0.1); for another one, set NETMODES_ALLOWED_HOSTS, too",
+        )
         parser.add_argument("--port", type=int, default=8000, help="port to listen on (default 8000)")
         parser.add_argument(
             "--role",
@@ -104,8 +110,9 @@ class Command(NetmodesCommand):
             raise CommandError("--port must be a number from 1 to 65535.", returncode=WRONG_USAGE)
         if role is Role.ALL and self._is_running():
             return
-        listening = self._listen(host, port)
         url = address_to_open(host, port)
+        self._require_allowed_host(url)
+        listening = self._listen(host, port)
         from dashboard.management.pages import web_process  # imported here: a lab without pages does not need it
 
         try:
@@ -121,6 +128,14 @@ class Command(NetmodesCommand):
                 f"Another server is starting from {configuration.data_dir()}. Wait until it has started, or stop it."
             )
             raise CommandError(message) from None
+
+    def _require_allowed_host(self, url: str) -> None:
+        """Raises CommandError if the server would refuse requests to ``url``, and links do not begin with an origin of
+        a reverse proxy instead."""
+        name = bracket(urlsplit(url).hostname or "")
+        if name not in settings.ALLOWED_HOSTS and not settings.CSRF_TRUSTED_ORIGINS:
+            message = f"Requests to {name} would be refused. Add {name} to NETMODES_ALLOWED_HOSTS."
+            raise CommandError(message, returncode=WRONG_USAGE)
 
     def _find_web_user(self) -> WebUser | None:
         """The user as which the web process runs. If this machine cannot run that process in a sandbox, prints a
