@@ -183,6 +183,22 @@ def test_wrong_usage_is_exit_2(capsys: pytest.CaptureFixture[str], arguments: tu
     assert done.err
 
 
+@pytest.mark.parametrize(
+    ("setting", "text"),
+    [
+        ("NETMODES_HOST_RUNTIME", "microvm"),
+        ("NETMODES_ENGINE_OPTIONS", "{userland-proxy: false}"),
+        ("NETMODES_HOST_DISK_MB", "4G"),
+    ],
+)
+def test_an_invalid_setting_of_private_hosts_is_reported_at_the_start(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, setting: str, text: str
+) -> None:
+    monkeypatch.setenv(setting, text)
+    with pytest.raises(configuration.ConfigurationError, match=f"^{setting} is "):
+        run_here(capsys, "up", "--host", "192.0.2.5")  # it would be refused if the setting was valid
+
+
 @pytest.mark.parametrize(("host", "name"), [("192.0.2.5", "192.0.2.5"), ("2001:db8::5", "[2001:db8::5]")])
 def test_an_address_whose_requests_would_be_refused_is_exit_2_with_what_to_set(
     capsys: pytest.CaptureFixture[str], host: str, name: str

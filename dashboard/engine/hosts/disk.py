@@ -61,11 +61,13 @@ class DamagedDiskError(DiskError):
 
 
 def size_mb() -> int:
-    """Returns the size of each host's disk in MB (NETMODES_HOST_DISK_MB); 0 means no limit. Raises ValueError with a
-    sentence for the user if the setting is invalid."""
+    """Returns the size of each host's disk in MB (NETMODES_HOST_DISK_MB); 0 means no limit. Raises ConfigurationError
+    if the setting is not valid."""
     text = configuration.value(VARIABLE) or str(DEFAULT_MB)
     if not text.isascii() or not text.isdigit() or 0 < int(text) < MIN_MB:
-        raise ValueError(f"{VARIABLE} is {text}: use a number of MB, at least {MIN_MB}, or 0 for no limit.")
+        raise configuration.ConfigurationError(
+            f"{VARIABLE} is {text}: use a number of MB, at least {MIN_MB}, or 0 for no limit."
+        )
     return int(text)
 
 

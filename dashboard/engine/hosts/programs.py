@@ -15,7 +15,13 @@ from typing import Any
 
 from dashboard import configuration
 from dashboard.engine.hosts import disk
-from dashboard.engine.hosts.runtimes import SEARCH_PATH, Runtime, suitable_runtime, user_namespace_refusal
+from dashboard.engine.hosts.runtimes import (
+    SEARCH_PATH,
+    Runtime,
+    configured_runtime,
+    suitable_runtime,
+    user_namespace_refusal,
+)
 
 TOOLS = ("dockerd", "containerd", "ip", "unshare", "nsenter", "setpriv", "mount")
 #: Executed after another root is mounted, so they must be in it.
@@ -34,12 +40,18 @@ def engine_root() -> Path | None:
 
 
 def engine_options() -> dict[str, Any]:
-    """Returns the options for the daemon.json of every private host (NETMODES_ENGINE_OPTIONS). Raises ValueError if
-    they are not a JSON object."""
+    """Returns the options for the daemon.json of every private host (NETMODES_ENGINE_OPTIONS). Raises
+    ConfigurationError if they are not a JSON object."""
     text = configuration.value("NETMODES_ENGINE_OPTIONS")
-    options = json.loads(text) if text else {}
+    options, reason = None, "not an object"
+    try:
+        options = json.loads(text or "{}")
+    except ValueError as error:
+        reason = str(error)
     if not isinstance(options, dict):
-        raise ValueError("not an object")
+        raise configuration.ConfigurationError(
+            f"NETMODES_ENGINE_OPTIONS is not a JSON object with options of dockerd ({reason})."
+        )
     return options
 
 
@@ -47,6 +59,14 @@ def engine_setup() -> str:
     """Returns the setup with which private hosts start their engine (NETMODES_ENGINE_SETUP). It is the name of a script
     in SETUPS; a hyphen and an argument may follow. Empty if dockerd is started without a script."""
     return configuration.value("NETMODES_ENGINE_SETUP")
+
+
+def require_valid_settings() -> None:
+    """Raises ConfigurationError if a setting of private hosts is not valid. Otherwise, only the start of a host would
+    report that."""
+    engine_options()
+    configured_runtime()
+    disk.size_mb()
 
 
 def setup_script(setup: str) -> Path:
@@ -91,15 +111,9 @@ def missing_requirement(root: Path | None = None, setup: str = "", runtime: str 
         return f"{root or 'This machine'} lacks {', '.join(absent)}: a private host with {setup} needs it."
     try:
         options = engine_options()
-    except ValueError as error:
-        return f"NETMODES_ENGINE_OPTIONS is not a JSON object with options of dockerd ({error})."
-    try:
         used = Runtime(runtime) if runtime else suitable_runtime(setup, options)
-    except ValueError as error:
-        return str(error)
-    if used is not Runtime.USER_NAMESPACE:
-        return ""
-    try:
+        if used is not Runtime.USER_NAMESPACE:
+            return ""
         disk.size_mb()
     except ValueError as error:
         return str(error)

@@ -61,13 +61,12 @@ DEFAULT = Runtime.USER_NAMESPACE
 
 
 def configured_runtime() -> Runtime:
-    """Returns the runtime that NETMODES_HOST_RUNTIME names. Raises ValueError with a sentence for the user if no
-    runtime has this name."""
+    """Returns the runtime that NETMODES_HOST_RUNTIME names. Raises ConfigurationError if no runtime has this name."""
     name = configuration.value(VARIABLE) or DEFAULT
     try:
         return Runtime(name)
     except ValueError:
-        raise ValueError(f"{VARIABLE} is {name}: use {' or '.join(Runtime)}.") from None
+        raise configuration.ConfigurationError(f"{VARIABLE} is {name}: use {' or '.join(Runtime)}.") from None
 
 
 def suitable_runtime(setup: str, options: Mapping[str, Any]) -> Runtime:
@@ -76,7 +75,7 @@ def suitable_runtime(setup: str, options: Mapping[str, Any]) -> Runtime:
 
     A user namespace does not suffice for a setup (RootlessKit, firewalld) or for userns-remap: both need ids of the
     machine. Nor does it suffice for live-restore: containers must outlive the engine, but a host in a user namespace
-    ends with its engine. Raises ValueError if the configured runtime does not exist.
+    ends with its engine. Raises ConfigurationError if the configured runtime does not exist.
     """
     if setup or "userns-remap" in options or options.get("live-restore"):
         return Runtime.PRIVILEGED

@@ -89,9 +89,11 @@ async def host_state(hosts: GroupHosts, group: str) -> HostState:
 
 async def capacity(hosts: GroupHosts, limits: HostLimits | None = None) -> Capacity:
     """Returns how many private hosts run, how many more with these ``limits`` can be added, and whether private hosts
-    are isolated from the machine."""
-    isolated = suitable_runtime(engine_setup(), engine_options()) is Runtime.USER_NAMESPACE
-    return replace(hosts.capacity(limits), isolated=isolated)
+    are isolated from the machine. If no host can run, returns only the reason, which may be an invalid setting."""
+    found = hosts.capacity(limits)
+    if found.problem:
+        return found
+    return replace(found, isolated=suitable_runtime(engine_setup(), engine_options()) is Runtime.USER_NAMESPACE)
 
 
 async def expect_hosts(hosts: GroupHosts) -> bool:

@@ -18,6 +18,7 @@ from dashboard import configuration, interrupts
 from dashboard.core.namespaces.addresses import bracket
 from dashboard.core.operations.deployment import LAB_READY, Role, messaging_problem, parse_role
 from dashboard.core.operations.web_user import WebUser
+from dashboard.engine.hosts.programs import require_valid_settings
 from dashboard.management.commanding import WRONG_USAGE, NetmodesCommand, add_privileged_hosts
 from dashboard.management.descriptors import raise_descriptor_limit
 from dashboard.management.memory import grow_string_table, limit_garbage, limit_heap
@@ -72,6 +73,8 @@ class Command(NetmodesCommand):
         redis_url, is_installed = configuration.value("REDIS_URL"), find_spec("nats") is not None
         if problem := messaging_problem(role, settings.NATS_URL, redis_url, is_installed=is_installed):
             raise CommandError(problem, returncode=WRONG_USAGE)
+        if role.drives:
+            require_valid_settings()
         os.environ["NETMODES_ROLE"] = str(role)
         if role is Role.LAB:
             self._run_lab()

@@ -1,12 +1,15 @@
-"""What the launch form offers."""
+"""What the launch form offers, and the capacity for private hosts."""
 
 from __future__ import annotations
+
+from unittest.mock import Mock
 
 import pytest
 from django.db import OperationalError
 
+from dashboard.core.training.capacity import Capacity
 from dashboard.lab.remote import experiment_calls
-from dashboard.lab.remote.experiment_calls import launch_options
+from dashboard.lab.remote.experiment_calls import capacity, launch_options
 from dashboard.store import experiments as experiment_store
 from tests.support.lab_harness import LabHarness
 from tests.support.specs import make_spec
@@ -27,3 +30,15 @@ async def test_the_offered_port_is_not_that_of_an_experiment_that_does_not_liste
 
     monkeypatch.setattr(experiment_calls, "load_unsettled", fail)
     assert (await launch_options(lab)).port == first
+
+
+@pytest.mark.parametrize(
+    ("setting", "text"), [("NETMODES_HOST_RUNTIME", "microvm"), ("NETMODES_ENGINE_OPTIONS", "{userland-proxy: false}")]
+)
+async def test_an_invalid_setting_of_hosts_is_the_reason_that_none_can_run(
+    monkeypatch: pytest.MonkeyPatch, setting: str, text: str
+) -> None:
+    """The page for a new session failed with an internal error (500)."""
+    monkeypatch.setenv(setting, text)
+    found = Capacity(0, 0, problem=f"{setting} is not valid.")
+    assert await capacity(Mock(capacity=lambda _limits: found)) == found
