@@ -54,16 +54,17 @@ def value(name: str, default: str = "") -> str:
     return os.environ.get(name, default)
 
 
-def number(name: str, default: float, minimum: float = 0) -> float:
+def number(name: str, default: float, minimum: float = 0, maximum: float = math.inf) -> float:
     """Returns the value of a variable that is a number; the default if it is empty. Raises ConfigurationError if it is
-    no finite number of at least ``minimum``."""
+    no finite number from ``minimum`` to ``maximum``."""
     text = value(name) or str(default)
     try:
         found = float(text)
     except ValueError:
         found = math.nan
-    if not minimum <= found < math.inf:
-        raise ConfigurationError(f"{name} is {text[:40]}: use a number of at least {minimum:g}.")
+    if not (minimum <= found <= maximum and math.isfinite(found)):
+        accepted = f"of at least {minimum:g}" if maximum == math.inf else f"from {minimum:g} to {maximum:.0f}"
+        raise ConfigurationError(f"{name} is {text[:40]}: use a number {accepted}.")
     return found
 
 

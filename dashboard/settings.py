@@ -11,6 +11,7 @@ from dashboard.core.operations.host_names import parse_hosts, parse_origins
 from dashboard.core.operations.openid import openid_problem, provider_settings
 from dashboard.core.operations.own_name import own_name
 from dashboard.core.operations.proxy_headers import parse_proxies
+from dashboard.core.operations.storage import MAX_DAYS
 
 BASE_DIR = configuration.BASE
 DATA_DIR = configuration.data_dir()
@@ -136,8 +137,8 @@ elif DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
 
 #: Days after which ended data is deleted (0: never), and the size of all journals above which the oldest ended
 #: experiments are deleted.
-RETENTION_DAYS = configuration.number("NETMODES_RETENTION_DAYS", 365)
-MAX_JOURNALS_BYTES = int(configuration.number("NETMODES_JOURNALS_MB", 2048) * 1e6)
+RETENTION_DAYS = configuration.number("NETMODES_RETENTION_DAYS", 365, maximum=MAX_DAYS)
+MAX_JOURNALS_BYTES = int(configuration.number("NETMODES_JOURNALS_MB", 2048, maximum=1e9) * 1e6)
 
 #: The NATS server over which web processes and the lab exchange messages (``lab.remote.nats_connection``).
 NATS_URL = configuration.value("NATS_URL") or _JOINED.get("nats", "")

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
 from dashboard.core.experiments.lifecycle import Wanted
-from dashboard.core.operations.storage import EndedJournal, over_budget
+from dashboard.core.operations.storage import MAX_DAYS, EndedJournal, over_budget
 from dashboard.lab import housekeeping
 from dashboard.lab.housekeeping import delete_expired
 from dashboard.models import Experiment, GuessBucket, JournalEntry
@@ -48,6 +48,13 @@ def test_experiments_that_ended_long_ago_are_deleted_with_their_journals() -> No
     assert not JournalEntry.objects.filter(experiment=old).exists()
     assert delete_expired(365, LARGE) == ""
     assert delete_expired(0, LARGE) == ""
+
+
+def test_the_longest_retention_deletes_nothing_and_keeps_the_budget() -> None:
+    """A limit before the year 1 failed, and with it the deletion of journals over the budget."""
+    _first, second = ended(3), ended(2)
+    assert delete_expired(MAX_DAYS, 1500) == "Deleted oldest experiments, because the journals were too large: 1."
+    assert left() == {second}
 
 
 def test_journals_over_the_budget_lose_the_oldest_ended_experiments() -> None:

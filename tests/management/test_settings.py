@@ -22,8 +22,10 @@ from tests.support.terminal import ROOT, Terminal
         ("NETMODES_TRUSTED_ORIGINS", "a.example", "NETMODES_TRUSTED_ORIGINS takes origins such as https://netmodes."),
         ("NETMODES_OWN_NAME", "false", "NETMODES_OWN_NAME is false: use yes or no."),
         ("NETMODES_METRICS_TOKEN", "secret", "NETMODES_METRICS_TOKEN is too short: use 16 random characters or more."),
-        ("NETMODES_RETENTION_DAYS", "abc", "NETMODES_RETENTION_DAYS is abc: use a number of at least 0."),
-        ("NETMODES_JOURNALS_MB", "-1", "NETMODES_JOURNALS_MB is -1: use a number of at least 0."),
+        ("NETMODES_RETENTION_DAYS", "abc", "NETMODES_RETENTION_DAYS is abc: use a number from 0 to 36500."),
+        ("NETMODES_RETENTION_DAYS", "1000000", "NETMODES_RETENTION_DAYS is 1000000: use a number from 0 to 36500."),
+        ("NETMODES_JOURNALS_MB", "-1", "NETMODES_JOURNALS_MB is -1: use a number from 0 to 1000000000."),
+        ("NETMODES_JOURNALS_MB", "1e305", "NETMODES_JOURNALS_MB is 1e305: use a number from 0 to 1000000000."),
         ("NETMODES_LOG_LEVEL", "loud", "NETMODES_LOG_LEVEL is loud: use DEBUG, INFO, WARNING or ERROR."),
         ("DATABASE_URL", "postgres://web:secret/x@db/netmodes", "DATABASE_URL is not the URL of a database."),
         (
@@ -51,7 +53,7 @@ def test_an_installed_package_also_refuses_an_invalid_setting_with_a_sentence(no
         [sys.executable, "-c", started], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "NETMODES_RETENTION_DAYS is inf: use a number of at least 0.\n"
+    assert done.stderr == "NETMODES_RETENTION_DAYS is inf: use a number from 0 to 36500.\n"
 
 
 @pytest.mark.parametrize("name", ["C#", "e?f", "50%41", "ü 100% [x];+"])

@@ -1,4 +1,4 @@
-"""Limits of storage: how full the disk may be, and the size of all journals."""
+"""Limits of storage: how full the disk may be, how old data may be, and the size of all journals."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -7,6 +7,8 @@ GIB = 1024**3
 #: Launches are refused if at least this share of the disk is used and less than ENOUGH_BYTES is free.
 MAX_SHARE = 0.9
 ENOUGH_BYTES = 10 * GIB
+#: The maximum age in days after which old data may be deleted: a hundred years.
+MAX_DAYS = 36_500
 
 
 @dataclass(frozen=True, slots=True)

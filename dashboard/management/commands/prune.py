@@ -4,10 +4,10 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from dashboard.core.operations.storage import MAX_DAYS
 from dashboard.management.commanding import WRONG_USAGE, NetmodesCommand
 from dashboard.store.operations.pruning import KINDS, Pruned, prune
 
-MAX_DAYS = 36_500
 DAY_S = 86_400
 
 
