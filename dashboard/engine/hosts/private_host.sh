@@ -24,8 +24,9 @@ if [ -s "$folder/layers" ]; then
     mount --bind "$folder/data" "$folder/data"
     mount --make-shared "$folder/data"
 fi
-while read -r layer place; do
-    [ ! -d "$folder/data/$place" ] || mount -o bind,ro "$layer" "$folder/data/$place"
+while read -r line; do
+    place=${line##* } # the last word: the path before it may contain blanks
+    [ ! -d "$folder/data/$place" ] || mount -o bind,ro "${line% *}" "$folder/data/$place"
 done < "$folder/layers"
 
 # dockerd would use the machine's containerd if it could see it (moby, cmd/dockerd/daemon_unix.go), and the sockets of
@@ -58,11 +59,12 @@ if [ -n "$root" ]; then
     mount --bind "$folder/etc/docker" /etc/docker
 fi
 
-# Programs that the engine needs, or another way to start it: a script and its name with parameters.
-setup=
-read -r script setup < "$folder/setup" || :
+# Programs that the engine needs, or another way to start it: the path of a script, and its name with parameters.
+line=
+read -r line < "$folder/setup" || :
+setup=${line##* }
 # shellcheck disable=SC1090  # one of setups/
-[ -z "$setup" ] || . "$script"
+[ -z "$setup" ] || . "${line% *}"
 
 exec dockerd \
     --config-file "$folder/daemon.json" \

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.engine.hosts import disk, private_host
+from dashboard.engine.hosts import disk, private_host, programs
 from dashboard.engine.hosts.cleanup import cgroup_folders, container_processes, engine_processes
 from dashboard.engine.hosts.private_host import MACHINE_ADDRESS, RUN, PrivateHost, PrivateHostError
 from dashboard.engine.hosts.programs import missing_requirement
@@ -221,6 +221,15 @@ def test_a_host_dies_with_the_process_that_started_it(data_dir: Path, setup: str
     until(lambda: not programs_of(host))
     asyncio.run(private_host.adopt(data_dir))
     assert remains(host) == []
+
+
+def test_the_script_of_a_setup_may_have_a_blank_in_its_path(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scripts = data_dir / "My Projects"
+    scripts.mkdir()
+    (scripts / "mark.sh").write_text('echo "$setup" > "$folder/mark"\n')
+    monkeypatch.setattr(programs, "SETUPS", scripts)
+    host = asyncio.run(private_host.start(data_dir, setup="mark-this"))
+    assert (host.folder / "mark").read_text() == "mark-this\n"
 
 
 def programs_of(host: PrivateHost) -> list[str]:

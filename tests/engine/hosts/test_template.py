@@ -9,7 +9,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -72,6 +72,17 @@ def test_both_hosts_serve_port_80_and_see_only_their_own_containers(pair: Pair) 
         assert machine.host.name in until(lambda: machine.on_machine(*ASK))  # noqa: B023
         assert machine.docker("ps", "--format", "{{.Names}}") == name
     clean(pair.one, pair.two)
+
+
+def test_a_privileged_host_in_a_folder_with_a_blank_in_its_path_has_the_images(pair: Pair, tmp_path: Path) -> None:
+    folder = tmp_path / "My Projects"
+    template = replace(pair.template, folder=folder / "template")
+    pair.template.copy_to(template.folder, with_layers=True)
+    try:
+        host = asyncio.run(private_host.start(folder, template=template, runtime=Runtime.PRIVILEGED))
+        assert PrivateEngine(host, folder).docker("run", "--rm", "nginx", "echo", "started") == "started"
+    finally:
+        asyncio.run(private_host.stop_all(folder))
 
 
 def test_everything_on_a_new_disk_belongs_to_the_host(pair: Pair) -> None:
