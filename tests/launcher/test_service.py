@@ -8,6 +8,7 @@ import pytest
 from dashboard.launcher import service
 from dashboard.launcher.console import LauncherError
 from dashboard.launcher.launch import Launch
+from dashboard.management.commanding import WRONG_USAGE
 
 MakeLaunch = Callable[..., Launch]
 
@@ -76,6 +77,10 @@ def test_the_other_lines_are_those_of_the_template(launch: MakeLaunch) -> None:
     changed = [line for line in service.unit_text(started).splitlines() if line not in template]
     assert [line.partition("=")[0] for line in changed] == ["Documentation", "ExecStart", "Environment"][: len(changed)]
     assert len(changed) == 3
+
+
+def test_a_service_with_wrong_arguments_or_settings_is_not_started_again(launch: MakeLaunch) -> None:
+    assert f"RestartPreventExitStatus={WRONG_USAGE}" in service.unit_text(launch("setup")).splitlines()
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from dashboard.lab import lab_process
 from dashboard.lab.context import LABEL
 from dashboard.management.commands import up
 from dashboard.management.commands.up import Command
+from dashboard.management.serving import announced
 from tests.support import engine_api
 from tests.support.polling import until
 from tests.support.private_engine import PrivateEngine
@@ -174,6 +175,18 @@ def test_a_port_in_use_is_refused_with_what_to_do(nowhere: Terminal) -> None:
     assert done.err.strip().splitlines() == [
         f"Cannot listen on 127.0.0.1:{port}: Address already in use. Stop what listens there, or choose --port N."
     ]
+
+
+def test_a_service_beside_a_running_server_fails_with_the_reason_and_makes_no_link(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Standard output of the service of setup is discarded, and systemd starts a failed service again."""
+    monkeypatch.setenv("NETMODES_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+    with announced("http://127.0.0.1:1"):
+        done = run_here(capsys, "up")
+    assert (done.code, done.out) == (1, "")
+    assert done.err == "Netmodes is already running at http://127.0.0.1:1. Stop it first.\n"
 
 
 @pytest.mark.parametrize("arguments", [("--port", "0"), ("--port", "65536"), ("--port", "x"), ("--nonsense",)])

@@ -194,10 +194,14 @@ class Command(NetmodesCommand):
 
     def _is_running(self) -> bool:
         """Whether a server of this data folder runs already. If so, prints its address and a new link, because the
-        first link may be lost."""
+        first link may be lost. Raises CommandError instead if this process is a service: for the service manager, a
+        service that ends before it is ready has failed."""
         address = served_address()
         if address is None:
             return False
+        if os.environ.get("NOTIFY_SOCKET"):
+            message = f"Netmodes is already running at {address}. Stop it first."
+            raise CommandError(message)
         self.stdout.write(f"Netmodes is already running at {address}")
         self.stdout.write(sign_in_line(public_address(address)))
         return True
