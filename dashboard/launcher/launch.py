@@ -42,10 +42,10 @@ class Launch:
             os.makedirs(self.data, mode=0o700, exist_ok=True)
         except OSError:
             raise LauncherError(f"cannot create {self.data}: {hint}") from None
+        as_root = "" if is_root() else f"\nor type:\n\n{self._line_for_root()}"
         if not os.access(self.data, os.X_OK):
-            raise LauncherError(f"cannot enter {self.data}: {hint}")
+            raise LauncherError(f"cannot enter {self.data}: {hint}{as_root}")
         if not os.access(self.data, os.W_OK):
-            as_root = "" if is_root() else f"\nor type:\n\n{self._line_for_root()}"
             raise LauncherError(f"cannot write to {self.data}: {hint}{as_root}")
         os.environ["NETMODES_DATA_DIR"] = self.data
         # With this prefix no bytecode is written beside the sources. Without bytecode, each start would compile every

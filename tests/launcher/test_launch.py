@@ -97,11 +97,13 @@ def test_the_line_for_root_repeats_the_settings_and_names_those_that_hold_secret
 
 
 @pytest.mark.usefixtures("user_with_sudo")
+@pytest.mark.parametrize("refused_modes", [{os.X_OK, os.W_OK}, {os.W_OK}])
 def test_a_data_folder_of_another_user_is_reported_with_the_whole_line_for_root(
-    launch: MakeLaunch, monkeypatch: pytest.MonkeyPatch
+    launch: MakeLaunch, monkeypatch: pytest.MonkeyPatch, refused_modes: set[int]
 ) -> None:
+    """The folder of root has the mode 0700."""
     started = launch("report", "export", "7", "--format", "md")
-    monkeypatch.setattr(os, "access", lambda _path, wanted: wanted != os.W_OK)
+    monkeypatch.setattr(os, "access", lambda path, wanted: path != started.data or wanted not in refused_modes)
     with pytest.raises(LauncherError) as refused:
         started.open_data_folder()
     assert str(refused.value).splitlines()[-1] == (
