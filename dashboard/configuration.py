@@ -8,6 +8,7 @@ import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,26 @@ def words(name: str) -> list[str]:
     return [part.strip() for part in value(name).split(",") if part.strip()]
 
 
+def require_package(module: str, package: str, extra: str) -> None:
+    """Raises ConfigurationError if the module of a package is not installed. The package belongs to ``extra``, one of
+    the extras of Netmodes."""
+    if find_spec(module) is None:
+        raise ConfigurationError(f"The package {package} is not installed. Install Netmodes with the extra “{extra}”.")
+
+
+@contextmanager
+def require_usable_data() -> Iterator[None]:
+    """Context manager that raises ConfigurationError instead of OSError if the data folder, or a file in it, cannot be
+    used."""
+    try:
+        yield
+    except OSError as error:
+        raise ConfigurationError(
+            f"Cannot use {error.filename}: {error.strerror}. Set NETMODES_DATA_DIR to a folder that you can write to."
+        ) from None
+
+
+@require_usable_data()
 def data_dir() -> Path:
     """Returns the folder that holds all data. Creates it with mode 0700 if it is missing."""
     path = Path(value("NETMODES_DATA_DIR") or (_user_data() if INSTALLED else BASE / "var"))
@@ -108,6 +129,7 @@ def keep_private(path: Path) -> None:
             path.chmod(0o600)
 
 
+@require_usable_data()
 def secret_key(folder: Path) -> str:
     """Returns the secret key from the environment, otherwise the key from a file in ``folder``. If the file is missing,
     creates it with a random key and mode 0600."""
@@ -129,11 +151,18 @@ def secret_key(folder: Path) -> str:
     return path.read_text(encoding="utf-8").strip()
 
 
+@require_usable_data()
 def joined(folder: Path) -> dict[str, str]:
     """Returns what this machine received when it joined an installation: its name (``machine``), the URLs ``server``,
-    ``database`` and ``nats``, and the id ``installation``. Empty if this machine has joined none."""
+    ``database`` and ``nats``, and the id ``installation``. Empty if this machine has joined none. Raises
+    ConfigurationError if the file with these values is damaged."""
     path = folder / JOINED_FILE
-    found: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    try:
+        found: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    except ValueError:
+        raise ConfigurationError(
+            f"{path} is damaged. Delete it, and join the installation again with {COMMAND} join."
+        ) from None
     return found
 
 

@@ -96,6 +96,7 @@ _OIDC = (
 if _problem := openid_problem(*_OIDC):
     raise configuration.ConfigurationError(_problem)
 if OIDC_ISSUER:
+    configuration.require_package("allauth", "django-allauth", "oidc")
     INSTALLED_APPS += ["allauth", "allauth.account", "allauth.socialaccount"]
     INSTALLED_APPS += ["allauth.socialaccount.providers.openid_connect"]
     MIDDLEWARE += ["allauth.account.middleware.AccountMiddleware"]
@@ -133,7 +134,10 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = SQLITE_OPTIONS
     DATABASES["default"]["TEST"] = {"NAME": str(DATA_DIR / "test.db")}
 elif DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
+    configuration.require_package("psycopg", "psycopg", "team")
     configuration.configure_pool(DATABASES["default"])
+else:
+    raise configuration.ConfigurationError("DATABASE_URL names neither a PostgreSQL nor a SQLite database.")
 
 #: Days after which ended data is deleted (0: never), and the size of all journals above which the oldest ended
 #: experiments are deleted.
@@ -185,7 +189,8 @@ STORAGES = {
     "staticfiles": {"BACKEND": "dashboard.web.http.static_files.VersionedStorage"},
 }
 STATIC_ROOT = DATA_DIR / "static"
-STATIC_ROOT.mkdir(exist_ok=True)
+with configuration.require_usable_data():
+    STATIC_ROOT.mkdir(exist_ok=True)
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_MAX_AGE = 0
 WHITENOISE_ALLOW_ALL_ORIGINS = False

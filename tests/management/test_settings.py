@@ -11,7 +11,7 @@ import pytest
 
 from dashboard import configuration
 from tests.management.conftest import used_before
-from tests.support.terminal import ROOT, Terminal
+from tests.support.terminal import ROOT, Done, Terminal
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,12 @@ from tests.support.terminal import ROOT, Terminal
         ("NETMODES_JOURNALS_MB", "1e305", "NETMODES_JOURNALS_MB is 1e305: use a number from 0 to 1000000000."),
         ("NETMODES_LOG_LEVEL", "loud", "NETMODES_LOG_LEVEL is loud: use DEBUG, INFO, WARNING or ERROR."),
         ("DATABASE_URL", "postgres://web:secret/x@db/netmodes", "DATABASE_URL is not the URL of a database."),
+        (
+            "DATABASE_URL",
+            "mysql://web:secret@db/netmodes",
+            "DATABASE_URL names neither a PostgreSQL nor a SQLite database",
+        ),
+        ("NETMODES_DATA_DIR", "/dev/null", "Cannot use /dev/null: File exists. Set NETMODES_DATA_DIR to a folder that"),
         (
             "DATABASE_URL_FILE",
             "/missing",
@@ -46,14 +52,56 @@ def test_an_invalid_setting_is_exit_2_with_a_sentence(
     assert "secret" not in done.err
 
 
-def test_an_installed_package_also_refuses_an_invalid_setting_with_a_sentence(nowhere: Terminal) -> None:
-    started = "import sys; sys.argv[1:] = ['report', 'list']; from dashboard.entry import main; main()"
-    environment = nowhere.environment | {"NETMODES_RETENTION_DAYS": "inf"}
+def run_installed(environment: dict[str, str], missing: str = "") -> Done:
+    """Runs ``report list`` as an installed package does, without the module ``missing``."""
+    started = (
+        f"import sys; sys.argv[1:] = ['report', 'list']; sys.modules[{missing!r}] = None; "
+        "from dashboard.entry import main; main()"
+    )
     done = subprocess.run(
         [sys.executable, "-c", started], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "NETMODES_RETENTION_DAYS is inf: use a number from 0 to 36500.\n"
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+def test_an_installed_package_also_refuses_an_invalid_setting_with_a_sentence(nowhere: Terminal) -> None:
+    done = run_installed(nowhere.environment | {"NETMODES_RETENTION_DAYS": "inf"})
+    assert (done.code, done.out) == (2, "")
+    assert done.err == "NETMODES_RETENTION_DAYS is inf: use a number from 0 to 36500.\n"
+
+
+OPENID = {
+    "NETMODES_OIDC_ISSUER": "https://id.example.org",
+    "NETMODES_OIDC_CLIENT_ID": "netmodes",
+    "NETMODES_OIDC_CLIENT_SECRET": "secret",
+}
+
+
+@pytest.mark.parametrize(
+    ("settings", "missing", "sentence"),
+    [
+        (
+            {"DATABASE_URL": "postgres://web:secret@db/netmodes"},
+            "psycopg",
+            "The package psycopg is not installed. Install Netmodes with the extra “team”.\n",
+        ),
+        (OPENID, "allauth", "The package django-allauth is not installed. Install Netmodes with the extra “oidc”.\n"),
+    ],
+)
+def test_an_installed_package_without_an_extra_names_the_extra_that_a_setting_needs(
+    nowhere: Terminal, settings: dict[str, str], missing: str, sentence: str
+) -> None:
+    done = run_installed(nowhere.environment | settings, missing)
+    assert (done.code, done.out, done.err) == (2, "", sentence)
+
+
+@pytest.mark.parametrize("content", ["", '{"machine": "lab2"', "\xff"])
+def test_a_damaged_file_of_a_machine_that_has_joined_is_exit_2_with_what_to_do(nowhere: Terminal, content: str) -> None:
+    file = nowhere.folder / "machine.json"
+    file.write_text(content, encoding="latin-1")
+    done = nowhere.run("report", "list")
+    assert (done.code, done.out) == (2, "")
+    assert done.err == f"{file} is damaged. Delete it, and join the installation again with ./netmodes join.\n"
 
 
 @pytest.mark.parametrize("name", ["C#", "e?f", "50%41", "ü 100% [x];+"])
