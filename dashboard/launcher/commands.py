@@ -33,7 +33,8 @@ ALLOCATOR = "glibc.malloc.tcache_count=0"
 
 
 def serves_pages_only(arguments: list[str]) -> bool:
-    """Returns whether ``up`` with these arguments only serves pages, for a lab that runs elsewhere (role ``web``)."""
+    """Returns whether ``up``, or the service of ``setup``, only serves pages with these arguments, for a lab that runs
+    elsewhere (role ``web``)."""
     role = os.environ.get("NETMODES_ROLE", "all")
     for before, word in zip(["", *arguments], arguments, strict=False):
         if before == "--role":
@@ -44,10 +45,10 @@ def serves_pages_only(arguments: list[str]) -> bool:
 
 
 def needs_engine(launch: Launch) -> bool:
-    """Returns whether the command, with its arguments, needs root and an engine."""
+    """Returns whether the command, with its arguments, needs an engine, and thus root."""
     if launch.command == "test":
         return "not engine" not in " ".join(launch.arguments)
-    pages_only = launch.command == "up" and serves_pages_only(launch.arguments)
+    pages_only = launch.command in {"up", "setup"} and serves_pages_only(launch.arguments)
     return launch.command in ROOT_REASONS and not launch.asks_for_help and not pages_only
 
 
@@ -62,7 +63,7 @@ def run(launch: Launch) -> int:  # noqa: RET503 - execv does not return
         raise LauncherError(f"there is no command '{command}'; ./netmodes help lists the commands.", 2)
     lighthouse = command == "bench" and "pages" in launch.arguments and not launch.asks_for_help
     engine = needs_engine(launch)
-    if engine:
+    if engine or command == "setup":
         launch.require_root(ROOT_REASONS[command])
     if command == "setup":
         require_plain_words(launch)

@@ -40,6 +40,8 @@ def test_only_the_role_web_serves_without_an_engine(
         (["up"], True),
         (["up", "--help"], False),
         (["up", "--role=web"], False),
+        (["setup", "--port", "8001"], True),
+        (["setup", "--role", "web"], False),
         (["compare", "host", "--role=web"], True),
         (["test"], True),
         (["test", "-m", "not engine and not browser"], False),

@@ -107,11 +107,19 @@ def test_a_character_with_a_meaning_in_units_is_refused(booted: Machine, word: s
     assert not booted.unit.exists()
 
 
-def test_setup_needs_root_and_prints_what_to_type(user_machine: Machine) -> None:
+def test_a_service_that_only_serves_pages_gets_no_engine(booted: Machine) -> None:
+    done = booted.run("setup", "--role", "web")
+    assert done.returncode == 0, done.stderr
+    assert booted.asked("apt-get") == []
+    assert settings(booted.unit)[0] == f'ExecStart="{booted.checkout}/netmodes" up "--role" "web"'
+
+
+@pytest.mark.parametrize("arguments", ["--port 8001", "--role web"])
+def test_setup_needs_root_and_prints_what_to_type(user_machine: Machine, arguments: str) -> None:
     user_machine.install("sudo")
-    done = user_machine.run("setup", "--port", "8001")
+    done = user_machine.run("setup", *arguments.split())
     assert done.returncode == 1
-    assert f"  sudo '{user_machine.checkout}/netmodes' setup --port 8001\n" in done.stderr
+    assert f"  sudo '{user_machine.checkout}/netmodes' setup {arguments}\n" in done.stderr
     assert not user_machine.data.exists()
 
 
