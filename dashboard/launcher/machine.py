@@ -34,6 +34,8 @@ REPEATED = (
     "NETMODES_ENGINE_SETUP",
     "NETMODES_TOUR_PICTURES",
 )
+#: The settings, apart from the data folder, that are paths. The same is true of names with ``_FILE`` at the end.
+PATHS = frozenset({"DOCKER_CERT_PATH", "NETMODES_ENGINE_ROOT", "NETMODES_TOUR_PICTURES"})
 #: Settings that are or contain secrets. All users can read units and command lines (proc(5), ``/proc/PID/cmdline``).
 SECRETS = (
     "DATABASE_URL",

@@ -4,7 +4,7 @@ import os
 
 from dashboard.launcher.console import LauncherError, is_plain, quote, say
 from dashboard.launcher.launch import Launch
-from dashboard.launcher.machine import advice_on_secrets, has, repeated_settings, run, runs_systemd
+from dashboard.launcher.machine import PATHS, advice_on_secrets, has, repeated_settings, run, runs_systemd
 
 UNIT = "/etc/systemd/system/netmodes.service"
 #: The settings for which the template has a line.
@@ -60,7 +60,12 @@ def unit_text(launch: Launch) -> str:
     with open(f"{launch.root}/vagrant/netmodes.service", encoding="utf-8") as file:
         lines = file.read().splitlines()
     lines = [next((new for old, new in replaced.items() if line.startswith(old)), line) for line in lines]
-    settings = [_setting(name, value) for name, value in repeated_settings() if name not in IN_TEMPLATE]
+    settings = [
+        # The current folder of a service is /.
+        _setting(name, os.path.abspath(value) if name in PATHS or name.endswith("_FILE") else value)
+        for name, value in repeated_settings()
+        if name not in IN_TEMPLATE
+    ]
     if settings:
         lines += ["", "[Service]", *settings]
     return "\n".join([*lines, ""])

@@ -56,6 +56,19 @@ def test_the_service_gets_the_settings_except_secrets(
     assert "The service does not get DATABASE_URL, because other users can read units: store the value" in said
 
 
+def test_relative_paths_in_settings_become_absolute(
+    launch: MakeLaunch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DOCKER_CERT_PATH", "certificates")
+    monkeypatch.setenv("NETMODES_OIDC_NAME", "certificates")
+    monkeypatch.setenv("DATABASE_URL_FILE", "../url")
+    lines = service.unit_text(launch("setup")).splitlines()
+    assert f'Environment="DOCKER_CERT_PATH={tmp_path}/certificates"' in lines
+    assert 'Environment="NETMODES_OIDC_NAME=certificates"' in lines
+    assert f'Environment="DATABASE_URL_FILE={tmp_path.parent}/url"' in lines
+
+
 def test_a_setting_may_contain_any_printable_character(
     launch: MakeLaunch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
