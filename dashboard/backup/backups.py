@@ -116,11 +116,13 @@ def restore_backup(
             with tempfile.TemporaryDirectory(prefix="netmodes-") as checked:
                 _check_database(archive.extract(Path(checked)), manifest)
             return Restored(manifest, only_checked=True)
-        # A rename into place must not cross file systems.
+        # A rename into place must not cross file systems. The database and the key may be on different ones.
         parent = _database_file().parent if connection.vendor == SQLITE else data_dir
-        with _exclusive(data_dir), _temporary_folder(parent) as folder:
+        with _exclusive(data_dir), _temporary_folder(parent) as folder, _temporary_folder(data_dir) as key_folder:
             _check_target(replace=replace)
             files = archive.extract(folder)
+            if KEY_FILE in files:
+                files[KEY_FILE] = Path(shutil.move(files[KEY_FILE], key_folder))
             aside, migrated = _take_over(_check_database(files, manifest), manifest, migrate)
             # The key of an empty database was generated at the start of this command and has signed nothing.
             key = KEY_FILE in files and not aside and not configuration.value("NETMODES_SECRET_KEY")

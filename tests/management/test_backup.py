@@ -7,6 +7,7 @@ import io
 import random
 import sqlite3
 import tarfile
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -180,6 +181,22 @@ def test_the_key_of_a_backup_is_restored_into_an_empty_folder_unless_the_environ
     made.environment["NETMODES_SECRET_KEY"] = "k" * 50
     done = restored(made, tmp_path / "other", str(file), "--json")
     assert (done.json["key"], (tmp_path / "other" / "secret.key").exists()) == (False, False)
+
+
+def test_database_and_key_are_restored_to_different_disks(made: Terminal, tmp_path: Path) -> None:
+    file, key = tmp_path / "one.backup", (made.folder / "secret.key").read_text()
+    assert made.run("backup", str(file), "--with-key").code == 0
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as disk:
+        if Path(disk).stat().st_dev == tmp_path.stat().st_dev:
+            pytest.skip("both folders are on one disk")
+        made.environment["DATABASE_URL"] = f"sqlite:///{disk}/other.db"
+        done = restored(made, tmp_path / "new", str(file), "--json")
+        assert (done.code, done.err, done.json["key"]) == (0, "", True)
+        assert entries(Path(disk, "other.db")) == []
+        assert [path.name for path in Path(disk).iterdir()] == ["other.db"]
+    found = tmp_path / "new" / "secret.key"
+    assert (found.read_text(), found.stat().st_mode & 0o777) == (key, 0o600)
+    assert not list(found.parent.glob(".netmodes-*"))
 
 
 def extracted(file: Path, folder: Path) -> None:
