@@ -210,9 +210,8 @@ def extend(session: str, owner: int, now: float, hours: int) -> bool:
         if row is None:
             return False
         row.expires_at = max(row.expires_at, now) + hours * 3600
-        row.ttl_s = max(
-            row.ttl_s, math.ceil(row.expires_at - row.created_at)
-        )  # no host started before the session was created
+        length = row.expires_at - row.created_at
+        row.ttl_s = max(row.ttl_s, math.ceil(length))  # no host started before the session was created
         row.save(update_fields=["expires_at", "ttl_s"])
     return True
 
