@@ -98,15 +98,16 @@ def port_namespaces(info: EngineInfo) -> list[tuple[int, str]]:
     """Returns the network namespaces in which the Engine binds published ports, as pairs of a pid and a path (the
     arguments of ``Namespace.of_machine``). The list is empty if the daemon's pid is unknown.
 
-    With a rootless Docker Engine, these are RootlessKit's namespace, which takes the place of the machine, and the
-    namespace of RootlessKit itself, which forwards the ports (RootlessKit, docs/port.md).
+    With a rootless Docker Engine, these are the namespace of RootlessKit itself, which forwards the ports (RootlessKit,
+    docs/port.md), and RootlessKit's namespace, which takes the place of the machine. In the latter, pasta listens on
+    the ports that programs hold in the former.
     """
     if info.pid is None:
         return []
     if info.netns:
         return [(info.pid, info.netns), (info.pid, "")]
     outside = _rootlesskit(info.pid) if info.rootless and info.kind is EngineKind.DOCKER else None
-    return [(info.pid, "")] if outside is None else [(info.pid, ""), (outside, "")]
+    return [(info.pid, "")] if outside is None else [(outside, ""), (info.pid, "")]
 
 
 def _rootlesskit(pid: int) -> int | None:

@@ -107,7 +107,7 @@ def test_a_rootless_docker_binds_ports_in_the_namespaces_of_its_daemon_and_of_ro
         (tmp_path / namespace).touch()
         (tmp_path / f"{pid}/ns/net").hardlink_to(tmp_path / namespace)
     monkeypatch.setattr(daemon_process, "PROC", tmp_path)
-    assert port_namespaces(make_info(pid=9, rootless=True)) == [(9, ""), (7, "")]
+    assert port_namespaces(make_info(pid=9, rootless=True)) == [(7, ""), (9, "")]
     assert port_namespaces(make_info(pid=7, rootless=True)) == [(7, "")], "RootlessKit has the machine's namespace"
     assert port_namespaces(make_info(pid=10, rootless=True)) == [(10, "")], "it has ended"
     assert port_namespaces(make_info(pid=9, rootless=True, kind=EngineKind.PODMAN)) == [(9, "")]
