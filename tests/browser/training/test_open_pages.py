@@ -124,6 +124,7 @@ def test_the_sentence_beside_the_state_of_the_host_changes_when_the_host_is_queu
     console = new_session(visitor, server, "Moved", hosts="person")
     ada = join(visit, console.link, "Ada")
     page, sentence = ada.page, ada.page.locator("[data-slot=host-text]")
+    ada.live()  # the websocket of this page is not routed
     sockets: list[WebSocketRoute] = []
     page.route_web_socket("**/ws/sessions/*/?own", lambda route: sockets.append(route))  # noqa: PLW0108 - see test_console.py
     page.reload()

@@ -32,7 +32,7 @@ async def block() -> AsyncIterator[RemoteBlock]:
     """A block of round trips with an echo server on loopback."""
     server = await asyncio.start_server(_echo, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    yield RemoteBlock(Probe.TCP_RR, "127.0.0.1", port, 64, 0.05, 0.01, 1000, None, 20.0, "/", "", Conditions.ORDINARY)
+    yield RemoteBlock(Probe.TCP_RR, "127.0.0.1", port, 64, 0.05, 0.01, 1000, None, 10.0, "/", "", Conditions.ORDINARY)
     server.close()
 
 

@@ -129,7 +129,7 @@ async def test_arguments_of_other_types_are_refused(harness: Harness, name: str,
 
 async def test_without_an_engine_a_call_names_the_problem(harness: Harness) -> None:
     harness.supervisor.problem = "No Docker Engine answers at unix:///nowhere."
-    error = await harness.refusal(3, "experiment_calls.launch_options", "[]")
+    error = await harness.refusal(3, "experiment_calls.launch_options", "[1]")
     assert isinstance(error, LabUnavailableError)
     assert "unix:///nowhere" in str(error)
     assert isinstance(await harness.refusal(4, "terminals.start", '["x"]'), LabUnavailableError)
