@@ -22,7 +22,10 @@ from dashboard.core.diagram.topology import draw
 from dashboard.core.experiments.machines.groups import MachineGroup
 from dashboard.core.experiments.picture import Box, DrawnPath, Edge, Item, Picture, clip
 from dashboard.core.modes import MACHINE, OUTSIDE
+from dashboard.core.namespaces.forwarders import DOCKER_PROXY
+from dashboard.core.namespaces.state import Listener
 from dashboard.core.paths.model import Path
+from dashboard.core.paths.outside import NEIGHBOUR_PORT
 from dashboard.core.reports.replay.inputs import Frame
 from dashboard.core.reports.replay.interning import NONE, Chains, Numbers, Table
 
@@ -69,7 +72,7 @@ class RecordedPictures:
         self._ids_of: dict[int, int] = {}
         self._found: dict[_Key, tuple[tuple[Path, str], ...]] = {}
         self._paths: dict[_Key, int] = {}
-        self._published_listeners_of: dict[_Key, _Key] = {}
+        self._listeners_of: dict[_Key, tuple[Listener, ...]] = {}
         self._items_of: dict[_Key, _Items] = {}
         self._layouts: dict[_Key, tuple[Picture, Picture]] = {}
         self._machines: dict[_Key, tuple[tuple[Picture, Picture], tuple[DrawnPath, ...]]] = {}
@@ -103,7 +106,7 @@ class RecordedPictures:
             frame.common,
             *(numbers["interfaces"] for numbers in frame.numbers.values()),
             frame.numbers[MACHINE]["primary"] if MACHINE in frame.numbers else NONE,
-            self._published_listeners(frame),
+            self._listeners_of_paths(frame),
             frame.numbers[MACHINE]["firewall"] if MACHINE in frame.numbers else NONE,
             *(numbers["routes"] for key, numbers in frame.numbers.items() if key in OUTSIDE),
         )
@@ -158,18 +161,21 @@ class RecordedPictures:
             self.computed += len(paths) + sum(len(picture.boxes) + len(picture.edges) for picture in pictures)
         return drawn
 
-    def _published_listeners(self, frame: Frame) -> _Key:
-        machine = frame.states.get(MACHINE)
-        if machine is None:
-            return ()
-        inputs_key = (frame.common, frame.numbers[MACHINE]["listeners"])
-        listeners = self._published_listeners_of.get(inputs_key)
-        if listeners is None:
-            ports = {one.host_port for column in frame.columns for one in column.published}
-            listeners = self._published_listeners_of[inputs_key] = tuple(
-                listener for listener in machine.listeners if listener.port in ports
-            )
-        return listeners
+    def _listeners_of_paths(self, frame: Frame) -> _Key:
+        """Returns the sockets of each column on which paths depend: those on published ports, on the ports of
+        containers and of the neighbour's server, and those of docker-proxy."""
+        found: list[tuple[Listener, ...]] = []
+        for key, numbers in frame.numbers.items():
+            inputs_key = (frame.common, key, numbers["listeners"])
+            listeners = self._listeners_of.get(inputs_key)
+            if listeners is None:
+                published = {one.host_port for column in frame.columns for one in column.published}
+                ports = published | {column.port or 80 for column in frame.columns} | {NEIGHBOUR_PORT}
+                listeners = self._listeners_of[inputs_key] = tuple(
+                    one for one in frame.states[key].listeners if one.port in ports or one.process == DOCKER_PROXY
+                )
+            found.append(listeners)
+        return tuple(found)
 
     def _list_items(self, frame: Frame, namespace: DrawnNamespace) -> _Items:
         machine = frame.states.get(MACHINE)

@@ -19,7 +19,16 @@ from dashboard.core.namespaces.state import NamespaceState, sorted_state
 from dashboard.core.reports.replay import pictures as replay_pictures
 from dashboard.core.reports.replay import recording as tracks
 from dashboard.core.reports.replay.recording import MAX_COMPUTED, build_recording, encode_recording
-from tests.core.builders import Columns, States, end, make_address, make_interface, make_listener, make_route
+from tests.core.builders import (
+    Columns,
+    States,
+    container_id,
+    end,
+    make_address,
+    make_interface,
+    make_listener,
+    make_route,
+)
 from tests.core.machine_scenes import two_machines
 from tests.core.replay_reader import Reader
 from tests.core.replay_vectors import FIRST_AT, VECTORS, observe, shown, vectors
@@ -103,6 +112,16 @@ def histories(draw: st.DrawFn) -> History:
             now = {key: state for key, state in now.items() if key != gone}
         found.append((columns, dict(now)))
     return History(found)
+
+
+def test_paths_follow_the_program_that_holds_the_port_of_a_container() -> None:
+    columns, states = make_scene(["host"])
+    listeners_of_another = tuple(replace(one, container=container_id("other")) for one in states["machine"].listeners)
+    later = {key: replace(state, listeners=listeners_of_another) for key, state in states.items()}
+    entries, views = observe([(columns, states), (columns, later)])
+    reader = Reader(encode_recording(build_recording(entries)))
+    for position, (entry, view) in enumerate(zip(entries, views, strict=True)):
+        assert_shows(reader, position, shown(view, entry))
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
