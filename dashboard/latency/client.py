@@ -22,6 +22,8 @@ from dashboard.latency.refusals import Refusal, describe_error
 
 _FASTEST_PER_S = 200_000
 _LOAD_BYTES = 65_536
+#: The number of connections that a warm-up of ``tcp-crr`` may open even if that is more than a tenth of the block.
+_MIN_WARMING = 10
 
 
 def make_exchange(probe: Probe, command: dict[str, Any]) -> Exchange:
@@ -50,7 +52,9 @@ def _run_requests(command: dict[str, Any], probe: Probe) -> dict[str, Any]:
     seconds, rate, timeout = command["seconds"], command["rate"], command["timeout_s"]
     total = max(1, int(seconds * rate)) if rate else 0
     trips = RoundTrips(total or min(command["most"], int(seconds * _FASTEST_PER_S) + 1000))
-    warming = RoundTrips(min(trips.most, int(command["warmup_s"] * _FASTEST_PER_S) + 100))
+    # The warm-up of ``tcp-crr`` opens connections, too.
+    most_warming = max(_MIN_WARMING, trips.most // 10) if probe is Probe.TCP_CRR else trips.most
+    warming = RoundTrips(min(most_warming, int(command["warmup_s"] * _FASTEST_PER_S) + 100))
     where = format_endpoint(command["address"], command["port"])
     error = ""
     exchange: Exchange | None = None

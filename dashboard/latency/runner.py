@@ -17,6 +17,7 @@ from dashboard.core.measurements.schedule import (
     order_of_rounds,
     plan_blocks,
     remaining_s,
+    round_interval_s,
 )
 from dashboard.core.measurements.verdicts import decide_stop
 from dashboard.core.paths.model import MACHINE_KEY, PathKind
@@ -27,6 +28,7 @@ from dashboard.latency.remote_clients import ClientLostError, RemoteClients
 _MOST_RESTARTS = 3
 _FAILURES_IN_A_ROW = 3
 _ANSWER_S = 5.0
+_TIME_UP = "The time of {:g} s is up."
 _FULL = f"Another round would exceed {MAX_BLOCKS:,} blocks, the limit of a report."
 _FIELDS = ("n", "center_us", "p50_us", "p90_us", "p99_us", "p999_us", "max_us", "mean_us", "bytes_per_s")
 
@@ -122,6 +124,7 @@ class _Run:
             await self._start()
             self._began = asyncio.get_running_loop().time()
             for order in order_of_rounds(tuple(self._series), seed):
+                started = self._elapsed()
                 for key in order:
                     if key not in self._refused:
                         await self._step(key, rounds)
@@ -137,11 +140,22 @@ class _Run:
                 if stop is Stop.NARROW:
                     return self._outcome(stop, f"Every interval is at most {self._options.width_us:g} µs wide.", rounds)
                 if stop is not None:
-                    reason = f"The time of {limit:g} s is up." if elapsed >= limit else _FULL
+                    reason = _TIME_UP.format(limit) if elapsed >= limit else _FULL
                     return self._outcome(stop, reason, rounds)
+                if not await self._wait_for_round(started):
+                    return self._outcome(Stop.TIME, _TIME_UP.format(limit), rounds)
         except ChildEnded as ended:
             return self._outcome(Stop.FAILED, str(ended), rounds)
         raise AssertionError("the rounds do not end by themselves")
+
+    async def _wait_for_round(self, started: float) -> bool:
+        """Waits until the round after the one that ``started`` may start. Returns False if the time limit has passed
+        meanwhile."""
+        measured = [one for key, one in self._series.items() if key not in self._refused]
+        limit = self._options.seconds
+        next_at = min(started + round_interval_s(measured, limit), limit)
+        await asyncio.sleep(max(0.0, next_at - self._elapsed()))
+        return self._elapsed() < limit
 
     async def _start(self) -> None:
         """Starts the processes, and opens a listener for each series that needs one."""

@@ -15,6 +15,7 @@ from dashboard.core.measurements import verdicts
 from dashboard.core.measurements.conditions import Conditions
 from dashboard.core.measurements.histogram import merge_histograms
 from dashboard.core.measurements.measurement import Block, Options, Probe, Stop
+from dashboard.core.measurements.schedule import MAX_CONNECTIONS, ROUNDS_WANTED
 from dashboard.latency.children import Child
 from dashboard.latency.process import CORE_SLEEP
 from dashboard.latency.runner import Progress, run_measurement
@@ -195,6 +196,14 @@ async def test_a_rate_that_a_path_cannot_sustain_is_reported(lab: Lab) -> None:
     await lab.run(lab.series(Probe.TCP_CRR), rate=90_000.0, seconds=1.0)
     assert lab.told
     assert all("cannot keep up with 90,000 requests per second" in one.note for one in lab.told)
+
+
+async def test_a_longer_run_does_not_open_more_connections(lab: Lab) -> None:
+    ended = await lab.run(lab.series(Probe.TCP_CRR), seconds=4.0)
+    assert ended.stopped is Stop.TIME
+    # Without the wait between rounds, there are about twice as many.
+    assert 0 < ended.rounds <= ROUNDS_WANTED + 1
+    assert sum(one.n for one in lab.told) <= MAX_CONNECTIONS * (ROUNDS_WANTED + 1) / ROUNDS_WANTED
 
 
 async def test_a_server_that_is_too_slow_for_a_rate_is_measured_with_its_queue(lab: Lab) -> None:

@@ -14,6 +14,8 @@ OVERHEAD_S = 0.015
 MIN_REQUESTS = 20
 #: Each connection stays in the server's TIME-WAIT for 60 s and in connection tracking for 120 s
 #: (net.netfilter.nf_conntrack_tcp_timeout_time_wait): a run must not fill the machine's table.
+TRACKED_S = 120.0
+#: The maximum number of connections that a run opens in ``TRACKED_S`` seconds, not counting the short warm-ups.
 MAX_CONNECTIONS = 20_000
 #: The maximum number of requests in one block.
 MAX_REQUESTS = 400_000
@@ -86,23 +88,38 @@ def choose_baselines(series: Sequence[Series]) -> dict[str, str]:
 
 
 def plan_blocks(series: Sequence[Series], options: Options) -> Mapping[str, BlockPlan]:
-    """Returns the plan of the blocks of each series, by key. All blocks have the same length. It is chosen so that
-    about ``ROUNDS_WANTED`` rounds fit into the time limit."""
+    """Returns the plan of the blocks of each series, by key. All blocks have the same length, chosen so that about
+    ``ROUNDS_WANTED`` rounds fit into the time limit. Blocks that open a connection for each request end after their
+    share of ``MAX_CONNECTIONS``."""
     budget = options.seconds / (max(1, len(series)) * ROUNDS_WANTED) - OVERHEAD_S
     seconds = min(max(budget, MIN_BLOCK_S), MAX_BLOCK_S)
     if options.rate is not None:
         seconds = max(seconds, MIN_REQUESTS / options.rate)
+    connections = _connections_of_block(series)
+    plans: dict[str, BlockPlan] = {}
+    for one in series:
+        length, most = seconds, MAX_REQUESTS
+        if one.probe is Probe.TCP_CRR:
+            most = connections
+            if options.rate is not None:
+                length = min(seconds, most / options.rate)
+        plans[one.key] = BlockPlan(length, min(0.02, max(0.002, length / 10)), most)
+    return plans
+
+
+def _connections_of_block(series: Sequence[Series]) -> int:
+    """Returns how many connections one block of ``tcp-crr`` may open, so that ``ROUNDS_WANTED`` rounds of all series
+    stay within ``MAX_CONNECTIONS``; at least ``MIN_REQUESTS``."""
     connecting = sum(one.probe is Probe.TCP_CRR for one in series)
-    return {
-        one.key: BlockPlan(
-            seconds,
-            min(0.02, max(0.002, seconds / 10)),
-            max(MIN_REQUESTS, MAX_CONNECTIONS // (connecting * ROUNDS_WANTED))
-            if one.probe is Probe.TCP_CRR
-            else MAX_REQUESTS,
-        )
-        for one in series
-    }
+    return max(MIN_REQUESTS, MAX_CONNECTIONS // (max(1, connecting) * ROUNDS_WANTED))
+
+
+def round_interval_s(series: Sequence[Series], seconds: float) -> float:
+    """Returns the minimum time in seconds between the starts of two rounds of a run that takes ``seconds``. It is 0
+    unless a series opens a connection for each request. Then it keeps the run within ``MAX_CONNECTIONS``: in the whole
+    run, and in any ``TRACKED_S`` seconds of a longer one."""
+    connecting = sum(one.probe is Probe.TCP_CRR for one in series)
+    return min(seconds, TRACKED_S) * connecting * _connections_of_block(series) / MAX_CONNECTIONS
 
 
 def order_of_rounds(keys: Sequence[str], seed: int) -> Iterator[tuple[str, ...]]:

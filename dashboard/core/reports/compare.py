@@ -185,7 +185,7 @@ def _chart(letter: str, rows: Sequence[LatencyRow]) -> IntervalChart | None:
         if difference.delta_us is not None and ends is not None:
             drawn.append((row.signature, row.label, row.mode, difference.delta_us, ends, change.verdict))
     head = (
-        "series", "p50 of A", f"p50 of {letter}", "difference", "95 % interval", "difference of p99",
+        "series", "median of A", f"median of {letter}", "difference", "95 % interval", "difference of p99",
         "95 % interval of p99", "drift within a run", "verdict",
     )  # fmt: skip
     table = ChartTable(f"Medians of A and {letter} in microseconds, and their unpaired difference", head, tuple(lines))

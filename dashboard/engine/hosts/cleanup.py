@@ -6,6 +6,7 @@ All functions block. Sources: proc(5), cgroups(7), mount_namespaces(7).
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -158,8 +159,9 @@ def mounts_below(folders: list[Path]) -> list[str]:
     """Returns the mount points at or below the folders in this mount namespace, deepest first."""
     tops = [f"{folder}/" for folder in folders]
     found = []
-    for line in (PROC / "self/mountinfo").read_text(errors="replace").splitlines():
-        point = line.split(" ")[4].encode().decode("unicode_escape")
+    for line in (PROC / "self/mountinfo").read_bytes().splitlines():
+        encoded = line.split(b" ")[4]
+        point = os.fsdecode(re.sub(rb"\\([0-7]{3})", lambda code: bytes([int(code[1], 8)]), encoded))
         if any(f"{point}/".startswith(top) for top in tops):
             found.append(point)
     return sorted(found, reverse=True)

@@ -290,11 +290,10 @@ async def act(request: HttpRequest, identity: str, action: str, multicast: bool 
     if action == "again":
         if problem := (await find_host(identity))[1]:
             return Status(409, {"detail": problem})
-        is_stored = await to_db_thread(request_launch_again, identity)
-        service.launched_again(identity)
+        is_stored = await request_launch_again(identity)
     else:
         is_stored = await to_db_thread(parts.set_wanted, identity, wanted[action])
+        service.wake()
     if not is_stored:
         return Status(404, {"detail": "No experiment has this id."})
-    service.wake()
     return Status(202, {"wanted": str(wanted[action])})

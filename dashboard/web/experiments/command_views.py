@@ -49,11 +49,20 @@ def stop(request: HttpRequest, identity: str) -> HttpResponse:
     return redirect(url_after(request, identity))
 
 
-def request_launch_again(identity: str) -> bool:
-    """Requests that an experiment is launched again: that of a group on the group's current host, within its quota.
+async def request_launch_again(identity: str) -> bool:
+    """Requests that an experiment is launched again, and shows in open pages that it waits. An experiment of a group is
+    launched on the group's current host, within its quota.
 
     Returns False if the experiment does not exist. Raises NoHostError, QuotaError, MachineClosedError or NoSpaceError.
     """
+    if not await to_db_thread(_store_launch_again, identity):
+        return False
+    service.launched_again(identity)
+    service.wake()
+    return True
+
+
+def _store_launch_again(identity: str) -> bool:
     group = group_runs.group_of(RunKind.EXPERIMENT, identity)
     if group:
         return group_runs.launch_again(identity, group)
@@ -83,13 +92,11 @@ async def launch_again(request: HttpRequest, identity: str) -> HttpResponse:
         held = await show_held_ports(request, identity, SERVER_SCOPE, place)
         if held is not None:
             return held
-        is_stored = await to_db_thread(request_launch_again, identity)
+        is_stored = await request_launch_again(identity)
     except (NoHostError, QuotaError) as error:
         return await to_db_thread(refuse, request, 409, title, str(error))
     if not is_stored:
         raise Http404(_("No experiment has this id."))
-    service.launched_again(identity)
-    service.wake()
     return redirect(url_after(request, identity))
 
 

@@ -18,6 +18,7 @@ from dashboard.core.measurements.schedule import (
     MIN_REQUESTS,
     OVERHEAD_S,
     ROUNDS_WANTED,
+    TRACKED_S,
     choose_baselines,
     choose_cores,
     describe_share,
@@ -28,6 +29,7 @@ from dashboard.core.measurements.schedule import (
     plan_blocks,
     probe_problem,
     remaining_s,
+    round_interval_s,
 )
 from dashboard.core.paths.finder import measured_paths, resolver_paths
 from tests.core.scenes import make_scene
@@ -100,10 +102,23 @@ def test_three_seconds_hold_about_thirty_rounds_of_two_series() -> None:
     assert 0.03 < plan.seconds < 0.05
 
 
-def test_connections_do_not_fill_the_tracking_table() -> None:
-    series = make_series(PATHS, [Probe.TCP_CRR])
-    plans = plan_blocks(series, Options(seconds=60))
-    assert sum(one.most for one in plans.values()) * 30 <= MAX_CONNECTIONS
+@given(st.floats(0.5, 3600), st.integers(1, 256), st.none() | st.floats(1, 100_000))
+def test_connections_do_not_fill_the_tracking_table(seconds: float, count: int, rate: float | None) -> None:
+    base = make_series(PATHS, [Probe.TCP_CRR])[0]
+    series = [replace(base, key=str(number)) for number in range(count)]
+    plans = plan_blocks(series, Options(seconds=seconds, rate=rate))
+    rounds = min(seconds, TRACKED_S) / round_interval_s(series, seconds)
+    for plan in plans.values():
+        assert plan.most >= MIN_REQUESTS
+        assert rate is None or plan.seconds * rate <= plan.most + 1e-6
+    assert sum(plan.most for plan in plans.values()) * rounds <= MAX_CONNECTIONS * (1 + 1e-9)
+
+
+def test_rounds_wait_only_if_a_series_opens_connections() -> None:
+    resting, connecting = (make_series(PATHS, [probe])[0] for probe in (Probe.TCP_RR, Probe.TCP_CRR))
+    assert round_interval_s([resting], 10.0) == 0
+    assert round_interval_s([resting, connecting], 15.0) == pytest.approx(15 / ROUNDS_WANTED, rel=0.01)
+    assert round_interval_s([connecting], 3600.0) == round_interval_s([connecting], TRACKED_S)
 
 
 @pytest.mark.parametrize(

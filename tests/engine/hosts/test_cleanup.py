@@ -64,12 +64,12 @@ def test_only_processes_with_exactly_this_mark_are_the_hosts() -> None:
 
 def test_mounts_are_found_below_a_folder_and_not_beside_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "self").mkdir()
-    lines = ["/data/a", "/data/a/deep", "/data/ab", r"/data/a/with\040space", "/"]
+    lines = ["/data/a", "/data/a/deep", "/data/ab", r"/data/a/with\040space", "/data/a/für", "/"]
     (tmp_path / "self" / "mountinfo").write_text(
         "".join(f"1 2 3:4 / {one} rw shared:1 - tmpfs none rw\n" for one in lines)
     )
     monkeypatch.setattr(host_cleanup, "PROC", tmp_path)
-    assert mounts_below([Path("/data/a")]) == ["/data/a/with space", "/data/a/deep", "/data/a"]
+    assert mounts_below([Path("/data/a")]) == ["/data/a/with space", "/data/a/für", "/data/a/deep", "/data/a"]
 
 
 def test_files_of_a_host_that_never_ran_are_removed(tmp_path: Path) -> None:

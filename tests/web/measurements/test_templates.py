@@ -133,6 +133,15 @@ def test_the_browser_gets_the_same_blocks() -> None:
     assert {one["mark"] for one in data["series"]} >= {"loopback", "published-proxy"}
 
 
+def test_the_table_of_a_stream_says_what_its_percentiles_are() -> None:
+    of_requests, of_payloads = "Percentiles are of all requests", "to hand one payload to the kernel"
+    page = PAGES["finished"]()
+    assert (of_requests in page.html, of_payloads in page.html) == (True, False)
+    page = draw_run(found=make_measurement("host", "bridge", probes=(Probe.TCP_STREAM,)))
+    assert (of_requests in page.html, of_payloads in page.html) == (False, True)
+    assert "Difference in the mean time per payload from the baseline" in page.html
+
+
 def test_throughput_has_a_column_only_where_it_was_measured() -> None:
     measurement, blocks = make_measurement("host", "bridge")
     assert "throughput" not in draw_run(found=(measurement, blocks)).texts["th"]

@@ -25,7 +25,7 @@ from dashboard.store.training import group_runs
 from dashboard.store.training.hosts import NoHostError, QuotaError
 from dashboard.web.experiments import replay_views, trace_views
 from dashboard.web.experiments import views as experiment_views
-from dashboard.web.experiments.command_views import url_after
+from dashboard.web.experiments.command_views import request_launch_again, url_after
 from dashboard.web.experiments.forms import LaunchForm
 from dashboard.web.experiments.port_check import STOP, find_free_ports, show_held_ports, stop_holder
 from dashboard.web.http.database import to_db_thread
@@ -161,11 +161,9 @@ async def launch_again(request: HttpRequest, host: ParticipantHostContext, run_i
         held = await show_held_ports(request, run_id, host.scope, place)
         if held is not None:
             return held
-        await to_db_thread(group_runs.launch_again, run_id, host.group)
+        await request_launch_again(run_id)
     except (NoHostError, QuotaError) as error:
         return await refused(request, 409, _("The experiment cannot be launched now"), str(error), url)
-    service.launched_again(run_id)
-    service.wake()
     return redirect(url)
 
 
