@@ -76,8 +76,12 @@ def make_backup(target: Path, data_dir: Path, *, with_key: bool = False) -> Mani
             postgresql.dump(copy)
         files = {copy.name: copy}
         if with_key:
+            if configuration.value("NETMODES_SECRET_KEY"):
+                raise BackupError(
+                    "The secret key comes from NETMODES_SECRET_KEY. Store it separately, and leave out --with-key."
+                )
             if not (data_dir / KEY_FILE).is_file():
-                raise BackupError(f"{data_dir} contains no {KEY_FILE}: the key comes from NETMODES_SECRET_KEY.")
+                raise BackupError(f"{data_dir} contains no {KEY_FILE}.")
             files[KEY_FILE] = data_dir / KEY_FILE
         manifest = Manifest(
             version=__version__,

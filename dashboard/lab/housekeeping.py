@@ -23,8 +23,8 @@ DAY_S = 86_400.0
 
 def delete_expired(days: float, max_journals_bytes: int) -> str:
     """Deletes what ended more than ``days`` days ago, such as measurements. If ``days`` is 0, this is skipped. Then
-    deletes the oldest ended experiments until all journals together have at most ``max_journals_bytes`` bytes. Returns
-    a sentence about what was deleted, empty if nothing was."""
+    deletes the oldest ended experiments until all journals together have at most ``max_journals_bytes`` bytes, unless
+    that is 0. Returns a sentence about what was deleted, empty if nothing was."""
     pruned = prune(days * DAY_S, shrink=False) if days > 0 else None
     old = pruned.runs + pruned.others.rows if pruned is not None else 0
     large = delete_over_budget(max_journals_bytes)

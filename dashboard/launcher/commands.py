@@ -44,12 +44,19 @@ def serves_pages_only(arguments: list[str]) -> bool:
     return role == "web"
 
 
+def only_lists(launch: Launch) -> bool:
+    """Returns whether the command only lists claims, private hosts or LANs."""
+    if launch.command == "claims":
+        return "--list" in launch.arguments
+    return launch.command in {"hosts", "lan"} and launch.arguments[:1] == ["list"]
+
+
 def needs_engine(launch: Launch) -> bool:
     """Returns whether the command, with its arguments, needs an engine, and thus root."""
     if launch.command == "test":
         return "not engine" not in " ".join(launch.arguments)
     pages_only = launch.command in {"up", "setup"} and serves_pages_only(launch.arguments)
-    return launch.command in ROOT_REASONS and not launch.asks_for_help and not pages_only
+    return launch.command in ROOT_REASONS and not (launch.asks_for_help or pages_only or only_lists(launch))
 
 
 def run(launch: Launch) -> int:  # noqa: RET503 - execv does not return

@@ -101,13 +101,26 @@ def advice_on_secrets(omits: str, where: str) -> str:
     )
 
 
-def run(*command: str, cwd: str | None = None, output: int = 2, variables: dict[str, str] | None = None) -> bool:
+def run(
+    *command: str,
+    cwd: str | None = None,
+    output: int = 2,
+    variables: dict[str, str] | None = None,
+    to_its_end: bool = False,
+) -> bool:
     """Runs a program without input, and returns whether it succeeded. Its output goes to the descriptor ``output``, by
-    default standard error. ``variables`` are added to the environment."""
+    default standard error. ``variables`` are added to the environment. After a signal, the program is killed, or, if
+    ``to_its_end`` is true, waited for."""
     import subprocess
 
     environment = {**os.environ, **(variables or {})}
-    done = subprocess.run(
-        command, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False
-    )
-    return done.returncode == 0
+    with subprocess.Popen(
+        command, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+    ) as process:
+        try:
+            return process.wait() == 0
+        except BaseException:
+            if not to_its_end:
+                process.kill()
+            process.wait()
+            raise

@@ -67,4 +67,5 @@ class Packages:
         variables = {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_MODE": "l"}
         command = ("apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300", *arguments)
         with open(self._log, "w", encoding="utf-8") as log:
-            return run(*command, output=log.fileno(), variables=variables)
+            # To its end, because dpkg cannot be used after it was killed. The terminal sends Ctrl-C to apt-get, too.
+            return run(*command, output=log.fileno(), variables=variables, to_its_end=True)

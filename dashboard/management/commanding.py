@@ -158,6 +158,11 @@ class NetmodesCommand(BaseCommand):
         except (DatabaseError, OSError) as error:
             raise CommandError(describe_database_error(str(error))) from None
 
+    def require_current_server(self) -> None:
+        """Raises CommandError if the running server is of an earlier version: its database lacks migrations."""
+        if not known_migrations().issubset(applied_migrations()):
+            self._require_no_server()
+
     def _require_no_server(self) -> None:
         """Raises CommandError if a server uses SQLite's file. The file lacks migrations, so the server is of an earlier
         version, which cannot write to the tables of this one."""

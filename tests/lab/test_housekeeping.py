@@ -68,6 +68,12 @@ def test_journals_over_the_budget_lose_the_oldest_ended_experiments() -> None:
     assert left() == {running}, "what runs stays"
 
 
+def test_without_a_budget_no_experiment_is_deleted() -> None:
+    kept = ended(3, "x" * 5000)
+    assert delete_expired(0, 0) == ""
+    assert left() == {kept}
+
+
 def test_a_flood_deletes_nothing_of_another_owner() -> None:
     user = get_user_model().objects.create_user("other")
     mine, old, newer = ended(9), ended(3, "x" * 5000), ended(2, "x" * 5000)

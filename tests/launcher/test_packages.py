@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable
+from pathlib import Path
+from threading import Timer
 
 import pytest
 
@@ -76,3 +80,24 @@ def test_a_failure_shows_the_end_of_what_apt_printed(
         "netmodes: apt-get update failed; continuing with the present lists.",
     ]
     assert (lines[3], lines[-1], len(lines)) == ("a2", "e5", 23)
+
+
+def test_ctrl_c_waits_for_apt(packages: Packages, programs: Programs, tmp_path: Path) -> None:
+    """A killed apt-get leaves dpkg in a state that the user must repair."""
+    gate, finished = tmp_path / "gate", tmp_path / "finished"
+    os.mkfifo(gate)
+    programs("apt-get", script=f"kill -INT $PPID\nread -r line <'{gate}'\necho finished >'{finished}'")
+    packages.need("net-tools", "listeners")
+    descriptor = os.open(gate, os.O_RDWR)
+    # Later than Python waits for a child after Ctrl-C.
+    timer = Timer(0.6, lambda: os.write(descriptor, b"go\n"))
+    timer.start()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            packages.install()
+    finally:
+        signal.signal(signal.SIGINT, before)
+        timer.join()
+        os.close(descriptor)
+    assert finished.read_text() == "finished\n"

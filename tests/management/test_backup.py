@@ -181,6 +181,12 @@ def test_the_key_of_a_backup_is_restored_into_an_empty_folder_unless_the_environ
     made.environment["NETMODES_SECRET_KEY"] = "k" * 50
     done = restored(made, tmp_path / "other", str(file), "--json")
     assert (done.json["key"], (tmp_path / "other" / "secret.key").exists()) == (False, False)
+    refused = made.run("backup", str(tmp_path / "two.backup"), "--with-key")
+    assert (refused.code, refused.err) == (
+        1,
+        "The secret key comes from NETMODES_SECRET_KEY. Store it separately, and leave out --with-key.\n",
+    )
+    assert not (tmp_path / "two.backup").exists()
 
 
 def test_database_and_key_are_restored_to_different_disks(made: Terminal, tmp_path: Path) -> None:

@@ -181,7 +181,7 @@ def test_no_command_migrates_the_database_of_a_running_server(
     before = one(database, "SELECT max(name) FROM django_migrations WHERE app = 'dashboard'")
     monkeypatch.setenv("NETMODES_DATA_DIR", str(nowhere.folder))
     with announced("http://127.0.0.1:1"):
-        for command in (("accounts", "invite", "ada"), ("report", "list")):
+        for command in (("accounts", "invite", "ada"), ("report", "list"), ("up",), ("link",)):
             done = nowhere.run(*command)
             assert (done.code, done.out) == (1, "")
             assert done.err == (

@@ -54,13 +54,15 @@ class Journals:
 
 
 def describe_journals(journals: Journals, max_size: int) -> str:
-    """Describes the size of all journals and its limit."""
+    """Describes the size of all journals and its limit ``max_size``; 0 is no limit."""
     entries = "1 entry" if journals.entries == 1 else f"{journals.entries:,} entries"
     experiments = "1 experiment" if journals.experiments == 1 else f"{journals.experiments:,} experiments"
+    size = f"{entries} of {experiments}, {format_size(journals.size)}"
+    if not max_size:
+        return f"{size}; no limit"
     return (
-        f"{entries} of {experiments}, {format_size(journals.size)}; above "
-        f"{format_size(max_size)} the oldest ended experiments are deleted, first those of the account with "
-        "the largest journals"
+        f"{size}; above {format_size(max_size)} the oldest ended experiments are deleted, first those of the account "
+        "with the largest journals"
     )
 
 

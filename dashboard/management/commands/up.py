@@ -202,6 +202,7 @@ class Command(NetmodesCommand):
         if os.environ.get("NOTIFY_SOCKET"):
             message = f"Netmodes is already running at {address}. Stop it first."
             raise CommandError(message)
+        self.require_current_server()
         self.stdout.write(f"Netmodes is already running at {address}")
         self.stdout.write(sign_in_line(public_address(address)))
         return True

@@ -64,12 +64,12 @@ def delete_experiments(limit: datetime, *, dry_run: bool) -> DeletedRows:
 
 
 def delete_over_budget(max_size: int) -> int:
-    """Deletes ended experiments until all journals together have at most ``max_size`` bytes. Only owners whose journals
-    exceed a fair share lose experiments, their oldest first. Returns the number of deleted experiments.
+    """Deletes ended experiments until all journals together have at most ``max_size`` bytes; 0 is no limit. Only owners
+    whose journals exceed a fair share lose experiments, their oldest first. Returns the number of deleted experiments.
 
     Reports and measurements stay.
     """
-    if storage.journals().size <= max_size:
+    if max_size <= 0 or storage.journals().size <= max_size:
         return 0
     by_owner = models.Experiment.objects.order_by().values_list("owner_id", "group")
     owned: dict[str, int] = {}

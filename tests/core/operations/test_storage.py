@@ -69,3 +69,4 @@ def test_sizes_of_disks_and_journals_are_stated() -> None:
         "1,500 entries of 2 experiments, 3.4 GB; "
     )
     assert describe_journals(Journals(1, 1, 20_000), 2 * GIB).startswith("1 entry of 1 experiment, 20 kB; ")
+    assert describe_journals(Journals(1, 1, 20_000), 0) == "1 entry of 1 experiment, 20 kB; no limit"

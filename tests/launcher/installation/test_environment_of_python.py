@@ -96,9 +96,10 @@ def test_an_unsuitable_python_first_on_path_is_skipped(machine: Machine) -> None
     assert machine.asked("apt-get") == []
 
 
-def test_a_system_with_an_old_python_only_gets_a_hint(machine: Machine) -> None:
-    machine.install("python3", machine.python(suitable=False))
-    (machine.folder / "python3").write_text(machine.python(suitable=False))
-    done = machine.run("doctor")
-    assert done.returncode == 1
-    assert "Debian 13 and Ubuntu 24.04" in done.stderr
+def test_a_system_with_an_old_python_only_gets_a_hint(machine: Machine, user_machine: Machine) -> None:
+    for each, words in [(machine, ["doctor"]), (machine, ["doctor", "--no-install"]), (user_machine, ["doctor"])]:
+        each.install("python3", each.python(suitable=False))
+        done = each.run(*words)
+        assert done.returncode == 1
+        assert "Debian 13 and Ubuntu 24.04" in done.stderr
+        assert each.asked("apt-get") == [], "the distribution has no newer one"
