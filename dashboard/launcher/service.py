@@ -89,6 +89,7 @@ def install_service(launch: Launch) -> int:
     if changed:
         run("systemctl", "daemon-reload")
     elif run("systemctl", "-q", "is-active", "netmodes"):
+        say("netmodes.service is running. If the code has changed, restart it: systemctl restart netmodes")
         return 0
     say("Starting netmodes.service")
     if not run("systemctl", "restart" if changed else "start", "netmodes"):
