@@ -2,13 +2,12 @@
 cancelled."""
 
 import asyncio
-import base64
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from dashboard.core.measurements.measurement import MAX_BLOCKS, Block, Options, Probe, Stop
-from dashboard.core.measurements.remote.blocks import RemoteBlock, client_command, make_block
+from dashboard.core.measurements.remote.blocks import RemoteBlock, client_command, make_block, read_block
 from dashboard.core.measurements.schedule import (
     BlockPlan,
     Series,
@@ -30,7 +29,6 @@ _FAILURES_IN_A_ROW = 3
 _ANSWER_S = 5.0
 _TIME_UP = "The time of {:g} s is up."
 _FULL = f"Another round would exceed {MAX_BLOCKS:,} blocks, the limit of a report."
-_FIELDS = ("n", "center_us", "p50_us", "p90_us", "p99_us", "p999_us", "max_us", "mean_us", "bytes_per_s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +147,7 @@ class _Run:
         raise AssertionError("the rounds do not end by themselves")
 
     async def _wait_for_round(self, started: float) -> bool:
-        """Waits until the round after the one that ``started`` may start. Returns False if the time limit has passed
-        meanwhile."""
+        """Waits until the round after the one that ``started`` may start. Returns False if no time is left for it."""
         measured = [one for key, one in self._series.items() if key not in self._refused]
         limit = self._options.seconds
         next_at = min(started + round_interval_s(measured, limit), limit)
@@ -202,8 +199,7 @@ class _Run:
 
     def _may_be_blocked(self, key: str) -> bool:
         """Returns whether firewall rules probably block the path of the series, so that more blocks would fail, too."""
-        is_blockable = self._series[key].path.kind is PathKind.LAN_CONTAINER
-        return is_blockable and all(block.error for block in self._blocks[key])
+        return self._series[key].path.kind is PathKind.LAN_CONTAINER and all(one.error for one in self._blocks[key])
 
     async def _step(self, key: str, number: int) -> None:
         """Runs one block of a series in the round ``number`` and reports it. Restarts processes that ended, and
@@ -215,17 +211,7 @@ class _Run:
         except ChildEnded as ended:
             answer = {"error": str(ended)}
             await self._end_children()
-        block = Block(
-            key,
-            number,
-            started,
-            float(answer.get("duration_s", self._elapsed() - started)),
-            **{name: answer[name] for name in _FIELDS if name in answer},
-            reconnects=answer.get("reconnects", 0),
-            histogram=base64.b64decode(answer.get("histogram", "")),
-            error=answer.get("error", ""),
-            note=answer.get("note", ""),
-        )
+        block = read_block(answer, key, number, started, self._elapsed() - started)
         self._blocks[key].append(block)
         await self._on_block(block)
         self._failures[key] = self._failures[key] + 1 if block.error else 0

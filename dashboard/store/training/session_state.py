@@ -269,22 +269,6 @@ def _records_by_person(people: Iterable[str], workshop: str) -> dict[str, Record
     return {row.person: workshop_store.progress_from_row(row).records for row in rows}
 
 
-def progress_of(
-    row: TrainingSession, participant: Participant, workshop: Workshop, records: Records, paces: Pacing, now: float
-) -> ProgressRow:
-    """Computes the progress of a participant of the session at the time ``now``; in a closed session, at its end.
-    ``paces`` is the session's ``pacing``."""
-    return progress_row(
-        workshop,
-        records,
-        now,
-        hand_raised_at=participant.hand_raised_at,
-        until=paces.until,
-        free=paces.free,
-        closed_at=row.closed_at,
-    )
-
-
 def progress_grid(row: TrainingSession, workshop: Workshop, now: float, present: Collection[str]) -> ProgressGrid:
     """Builds the progress grid of all participants. ``present`` are the ids of those who are connected."""
     everybody = list(row.participants.filter(removed_at=0.0))
@@ -298,7 +282,15 @@ def progress_grid(row: TrainingSession, workshop: Workshop, now: float, present:
         records = stored.get(person_of(key), {})
         if row.hosts == HostsFor.NONE:
             records = with_revealed(records, revealed, known)
-        progress = progress_of(row, participant, workshop, records, paces, now)
+        progress = progress_row(
+            workshop,
+            records,
+            now,
+            hand_raised_at=participant.hand_raised_at,
+            until=paces.until,
+            free=paces.free,
+            closed_at=row.closed_at,
+        )
         counting = without_late_predictions(records, revealed)
         score = score_of(workshop.steps, counting, frozenset(revealed)) if row.scores else None
         people[key] = ParticipantProgress(participant, progress, score, key in present)

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from dashboard.core.training.group_quota import RunKind
 from dashboard.core.training.predictions import without_late_predictions
-from dashboard.core.training.session import HostsFor, group_key, parse_name, parse_text
+from dashboard.core.training.session import HostsFor, group_key, parse_name, parse_text, progress_row
 from dashboard.core.workshops.progress import summarise
 from dashboard.engine.protocol import EngineError
 from dashboard.lab.remote.training_calls import HostContainer, containers
@@ -56,7 +56,15 @@ def _context(row: TrainingSession, key: str) -> dict[str, Any]:
     person, now = participants.person_of(participant.id), shared_clock()
     records = session_state.records_of(row, workshop_store.load_progress(person, row.workshop))
     pacing = session_state.pacing(row, workshop)
-    progress = session_state.progress_of(row, participant, workshop, records, pacing, now)
+    progress = progress_row(
+        workshop,
+        records,
+        now,
+        hand_raised_at=participant.hand_raised_at,
+        until=pacing.until,
+        free=pacing.free,
+        closed_at=row.closed_at,
+    )
     counting = without_late_predictions(records, row.revealed())
     return {
         "session": row,

@@ -1,16 +1,19 @@
 """Commands to measure one block, and their answers. A command is for a client process on this machine, or for the lab
 of another machine."""
 
+import base64
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from dashboard.core.measurements.conditions import Conditions
-from dashboard.core.measurements.measurement import MAX_PAYLOAD_BYTES, Options, Probe
+from dashboard.core.measurements.measurement import MAX_PAYLOAD_BYTES, Block, Options, Probe
 from dashboard.core.measurements.schedule import MAX_REQUESTS, BlockPlan, Series
 from dashboard.core.paths.model import PathKind
 
 #: The longest time of a remote call: a block at the lowest rate, with its timeout.
 MAX_BLOCK_S = 50.0
+_FIGURES = ("n", "center_us", "p50_us", "p90_us", "p99_us", "p999_us", "max_us", "mean_us", "bytes_per_s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,22 @@ def client_command(block: RemoteBlock) -> dict[str, Any]:
     command = asdict(block)
     del command["conditions"], command["from_arm"]
     return command
+
+
+def read_block(answer: Mapping[str, Any], key: str, number: int, started_s: float, took_s: float) -> Block:
+    """Returns the block of the series ``key`` in the round ``number`` from the fields of the client's answer.
+    ``took_s`` is its duration if the answer has none, because the block failed."""
+    return Block(
+        key,
+        number,
+        started_s,
+        float(answer.get("duration_s", took_s)),
+        **{name: answer[name] for name in _FIGURES if name in answer},
+        reconnects=answer.get("reconnects", 0),
+        histogram=base64.b64decode(answer.get("histogram", "")),
+        error=answer.get("error", ""),
+        note=answer.get("note", ""),
+    )
 
 
 @dataclass(frozen=True, slots=True)

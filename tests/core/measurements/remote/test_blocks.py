@@ -16,6 +16,7 @@ from dashboard.core.measurements.remote.blocks import (
     block_problem,
     client_command,
     make_block,
+    read_block,
 )
 from dashboard.core.measurements.schedule import MAX_REQUESTS, BlockPlan, Series
 from dashboard.core.paths.model import Path, PathKind
@@ -51,6 +52,14 @@ def test_a_block_has_the_fields_of_the_client_process_s_command() -> None:
 )
 def test_a_lab_refuses_an_invalid_block(wrong: dict[str, Any]) -> None:
     assert block_problem(replace(BLOCK, **wrong))
+
+
+def test_an_answer_without_figures_is_a_failed_block_of_the_time_that_it_took() -> None:
+    failed = read_block({"error": "It has ended."}, "s", 3, 1.5, 0.25)
+    assert (failed.series, failed.round, failed.started_s, failed.duration_s) == ("s", 3, 1.5, 0.25)
+    assert (failed.n, failed.error, failed.counts) == (0, "It has ended.", False)
+    read = read_block({"n": 5, "p50_us": 1.5, "duration_s": 0.1, "histogram": "aGk=", "unknown": 1}, "s", 3, 1.5, 0.25)
+    assert (read.n, read.p50_us, read.duration_s, read.histogram) == (5, 1.5, 0.1, b"hi")
 
 
 def test_blocks_and_answers_are_sent_as_json() -> None:
