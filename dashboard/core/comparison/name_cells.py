@@ -3,7 +3,7 @@
 from dashboard.core.comparison.cells import Cell, Cells, ObservedColumns, RowKey
 from dashboard.core.experiments.messages import Column
 from dashboard.core.modes import MACHINE
-from dashboard.core.namespaces.resolver import NO_RESOLVER
+from dashboard.core.namespaces.resolver import NO_RESOLVER, names_only_stub
 from dashboard.core.namespaces.state import Lookup, NamespaceState, Origin
 
 ORIGIN_NOTES = {
@@ -18,6 +18,14 @@ ORIGIN_NOTES = {
     Origin.OTHER: "of another origin",
     Origin.UNREADABLE: "not readable",
 }
+RESOLVED_SERVERS = "systemd-resolved's servers, from /run/systemd/resolve/resolv.conf"
+
+
+def has_resolved_servers(observed: ObservedColumns, origin: Origin) -> bool:
+    """Whether a resolv.conf of this origin is based on systemd-resolved's list of servers instead of the machine's
+    file: a server is left, although the machine's file names 127.0.0.53 only."""
+    resolver = observed.machine.resolver if observed.machine is not None else None
+    return origin is Origin.STRIPPED and resolver is not None and names_only_stub(resolver)
 
 
 def dns_cells(observed: ObservedColumns, column: Column, state: NamespaceState) -> Cells:
@@ -26,6 +34,8 @@ def dns_cells(observed: ObservedColumns, column: Column, state: NamespaceState) 
     resolver = state.resolver
     if resolver is not None:
         note, readable = observed.name_machine(ORIGIN_NOTES[resolver.origin]), resolver.origin is not Origin.UNREADABLE
+        if has_resolved_servers(observed, resolver.origin):
+            note = RESOLVED_SERVERS
         absent = "none" if readable else note
         yield (
             RowKey("dns", "resolver", "nameservers", "Name servers", (0, 0)),

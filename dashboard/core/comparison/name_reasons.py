@@ -3,6 +3,7 @@
 import re
 
 from dashboard.core.comparison.cells import ObservedColumns, RowKey
+from dashboard.core.comparison.name_cells import RESOLVED_SERVERS, has_resolved_servers
 from dashboard.core.comparison.phrases import (
     RowCells,
     agree,
@@ -75,7 +76,8 @@ def _explain_resolver(observed: ObservedColumns) -> str:
             c for c in arms_of(observed) if (found := observed.states[c.key].resolver) and found.origin is origin
         ]
         if columns:
-            parts.append(f"{join_titles(columns)} {agree(columns, singular, plural)} {source}")
+            servers = RESOLVED_SERVERS if has_resolved_servers(observed, origin) else source
+            parts.append(f"{join_titles(columns)} {agree(columns, singular, plural)} {servers}")
     return join_clauses(*parts) or "Each container has its own resolv.conf, written when it starts."
 
 

@@ -18,6 +18,8 @@ DOCKER_SERVER = "127.0.0.11"
 PODMAN_DOMAIN = "dns.podman"
 #: The addresses at which pasta and slirp4netns pass queries to the machine's servers (podman-run(1), ``--network``).
 FORWARDING_SERVERS = frozenset({"169.254.1.1", "10.0.2.3"})
+#: The server of a machine whose programs all ask systemd-resolved.
+RESOLVED_STUB = "127.0.0.53"
 #: What Docker writes if the machine has no name server that a container can reach.
 PUBLIC_SERVERS = frozenset({"8.8.8.8", "8.8.4.4", "2001:4860:4860::8888", "2001:4860:4860::8844"})
 
@@ -110,10 +112,15 @@ def classify(
     return _classify_bridge(servers, _docker_source(machine, upstream))
 
 
+def names_only_stub(machine: Resolver) -> bool:
+    """Whether systemd-resolved's stub is the only name server in the machine's resolv.conf."""
+    return machine.nameservers == (RESOLVED_STUB,)
+
+
 def _docker_source(machine: Resolver, upstream: Resolver | None) -> Resolver:
     """Returns the resolv.conf from which Docker derives a container's resolv.conf: ``upstream`` if the machine's own
     file names only systemd-resolved's stub, otherwise the machine's own file."""
-    return upstream if upstream is not None and machine.nameservers == ("127.0.0.53",) else machine
+    return upstream if upstream is not None and names_only_stub(machine) else machine
 
 
 def _classify_bridge(servers: tuple[str, ...], machine: Resolver) -> Origin:

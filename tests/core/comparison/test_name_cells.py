@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from dashboard.core.comparison.name_cells import dns_cells, hosts_cells
 from dashboard.core.namespaces.resolver import NO_RESOLVER
 from dashboard.core.namespaces.state import HostsEntry, Lookup, Origin, Resolver
@@ -35,6 +37,18 @@ def test_a_resolver_without_servers_is_shown_as_such() -> None:
     cells = alone(dns_cells, resolver=Resolver())
     assert {cell.absent for cell in cells.values()} == {"none"}
     assert alone(dns_cells, resolver=None) == {}
+
+
+def test_servers_without_loopback_ones_are_the_machine_s_or_those_of_systemd_resolved() -> None:
+    observed = scene_of("bridge")
+    assert (
+        say(dns_cells, "bridge", observed)["resolver", "nameservers"].note == "the machine's without loopback servers"
+    )
+    machine = replace(observed.states[MACHINE], resolver=Resolver(("127.0.0.53",), origin=Origin.MACHINE))
+    observed = replace(observed, states={**observed.states, MACHINE: machine})
+    assert say(dns_cells, "bridge", observed)["resolver", "nameservers"].note == (
+        "systemd-resolved's servers, from /run/systemd/resolve/resolv.conf"
+    )
 
 
 def test_a_container_s_own_name_in_the_hosts_file_is_one_row_for_all() -> None:

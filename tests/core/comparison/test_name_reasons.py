@@ -9,7 +9,7 @@ import pytest
 
 from dashboard.core.comparison.rows import compare
 from dashboard.core.namespaces.state import HostsEntry, Lookup, Origin, Resolver
-from tests.core.builders import Columns, States, with_column
+from tests.core.builders import MACHINE, Columns, States, with_column
 from tests.core.comparison.reason_helpers import change, on_podman, why
 from tests.core.scenes import make_scene
 
@@ -32,6 +32,13 @@ def test_resolvers_are_explained_by_their_origin() -> None:
 def test_every_origin_of_servers_has_a_reason(origin: Origin, words: str) -> None:
     scene = change(make_scene(("bridge", "none")), "bridge", resolver=Resolver(("9.9.9.9",), origin=origin))
     assert words in why(scene, "dns", "resolver", "nameservers")
+
+
+def test_servers_of_a_machine_with_only_resolved_s_stub_come_from_systemd_resolved() -> None:
+    scene = change(make_scene(("bridge", "user-bridge")), MACHINE, resolver=Resolver(("127.0.0.53",)))
+    assert "bridge gets systemd-resolved's servers, from /run/systemd/resolve/resolv.conf" in why(
+        scene, "dns", "resolver", "nameservers"
+    )
 
 
 def looked_up(scene: tuple[Columns, States], name: str, **answers: Lookup) -> str:

@@ -102,7 +102,8 @@ CLAIMS = (
         statement="On the default bridge, if the machine names loopback servers only, the container gets public ones.",
         source="Moby, libnetwork/internal/resolvconf: defaultIPv4NSs",
         exact="Names of a company's internal network then do not resolve, and lookups of them leave that network. "
-        "With systemd-resolved the Engine reads /run/systemd/resolve/resolv.conf instead.",
+        "If 127.0.0.53 is the only one and /run/systemd/resolve/resolv.conf exists, the Engine reads that file "
+        "instead.",
         observe=observe_files("/etc/resolv.conf", ONLY_LOOPBACK, BRIDGE),
         judge=judge_fallback,
         lines=(ON_MACHINE, BRIDGE, IN_CONTAINER),

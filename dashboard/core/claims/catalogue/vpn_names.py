@@ -52,9 +52,12 @@ CLAIMS = (
     ),
     _claim(
         "vpn-name-not-on-bridge",
-        "On the default bridge, names on a VPN do not resolve if the machine's only server is 127.0.0.53: the "
-        "container gets public servers instead.",
+        "On the default bridge, names on a VPN do not resolve if only the machine's server at 127.0.0.53 knows them: "
+        "the container cannot use that server.",
         "docker run -d --network bridge IMAGE sleep 60",
+        exact="If 127.0.0.53 is the only server, the Engine takes those in /run/systemd/resolve/resolv.conf instead; "
+        "without that file, public ones. A query goes to the first of them, without systemd-resolved's routing by "
+        "domain.",
         judge=judge_no_names,
         mutation={"--network bridge": "--network host"},
         otherwise=(
