@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 from dashboard.core.experiments.docker_run import RunCommand
 from dashboard.core.modes import Mode
-from dashboard.core.workshops.actions import LABELS, Action, OnOtherHost
+from dashboard.core.workshops.actions import LABELS, Action, ChangeFirewall, ChangeSwarm, Curl, OnOtherHost
 from dashboard.core.workshops.checks import firewall
 from dashboard.core.workshops.checks.check_types import Check, Finding
 from dashboard.core.workshops.checks.vocabulary import EVENTS, judge
 from dashboard.core.workshops.launches import Launch, TypedLine
-from dashboard.core.workshops.observation import Observation, mode_of
+from dashboard.core.workshops.observation import Observation, is_image, mode_of
 from dashboard.core.workshops.truth_readings import Reading, read
 
 
@@ -42,6 +42,23 @@ class Command:
     def terminal_reason(self) -> str:
         """Why the command has no button; empty if it has one."""
         return self.action.reason if isinstance(self.action, TypedLine) else ""
+
+    @property
+    def button_only(self) -> bool:
+        """Whether the command cannot be typed in a shell on the host: a request from another machine, or ufw, which is
+        a program in the data folder."""
+        match self.action:
+            case Curl(outside=outside):
+                return outside
+            case ChangeFirewall(argv=argv):
+                return argv[0] == "ufw"
+            case _:
+                return False
+
+    @property
+    def on_other_host(self) -> bool:
+        """Whether the command runs on the other private host of a LAN."""
+        return isinstance(self.action, OnOtherHost)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +157,33 @@ class Workshop:
         return frozenset((*(mode_of(run.network, {}) for run in self._launches), *measured))
 
     @property
+    def needs_port_80(self) -> bool:
+        """Whether a command launches nginx in host mode, where it listens on port 80 of the machine."""
+        return any(
+            run.network == Mode.HOST and is_image(run.image, "nginx") and "Cmd" not in run.config
+            for run in self._launches
+        )
+
+    @property
+    def needs_lan(self) -> bool:
+        """Whether a command runs on another private host of the LAN."""
+        return any(command.on_other_host for command in self._commands)
+
+    @property
+    def needs_private_host(self) -> bool:
+        """Whether a command is refused on an engine that is not a private host."""
+        return self.needs_lan or any(
+            command.button_only or isinstance(command.action, ChangeFirewall | ChangeSwarm)
+            for command in self._commands
+        )
+
+    @property
+    def _commands(self) -> tuple[Command, ...]:
+        return tuple(command for step in self.steps for command in step.run)
+
+    @property
     def _launches(self) -> tuple[RunCommand, ...]:
-        actions = (command.action for step in self.steps for command in step.run)
-        return tuple(action.run for action in actions if isinstance(action, Launch))
+        return tuple(command.action.run for command in self._commands if isinstance(command.action, Launch))
 
 
 @dataclass(frozen=True, slots=True)

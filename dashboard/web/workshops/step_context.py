@@ -143,10 +143,13 @@ async def render_step(
                 "line": with_image(command.line, images),
                 "label": command.label,
                 "terminal_reason": command.terminal_reason,
+                "button_only": command.button_only,
                 "result": result.done if result.ran == index else None,
             }
             for index, command in enumerate(step.run)
         ],
+        "button_only": any(command.button_only for command in step.run),
+        "other_host": any(command.on_other_host for command in step.run),
         "folded": step.folded and (result.ran is None or is_part),
         "findings": checked.judgement.findings if checked is not None else (),
         "advice": checked.advice if checked is not None and stage is not StepStage.PREDICT else "",

@@ -108,6 +108,10 @@ async def _engine_problem(workshop: Workshop) -> str:
     engine = service.engine
     if engine is None or engine.private:
         return ""
+    if workshop.needs_lan:
+        return _("It requires two private hosts on one LAN, in a swarm.")
+    if workshop.needs_private_host:
+        return _("It requires a private host, which has its own LAN and firewall.")
     entries = await sync_to_async(library().all, thread_sensitive=False)()
     own = {entry.workshop.slug for entry in entries if entry.own and entry.workshop is not None}
     if engine.kind is EngineKind.PODMAN and workshop.slug not in own:
@@ -145,6 +149,10 @@ async def start(request: HttpRequest, workshop: str) -> HttpResponse:
     found = await require_workshop(workshop)
     if problem := await _engine_problem(found):
         advice = _("Use a private host: ./netmodes hosts create starts one and prints its DOCKER_HOST.")
+        if found.needs_lan:
+            advice = _(
+                "Run ./netmodes lan create office, which prints their DOCKER_HOST, and ./netmodes lan swarm office."
+            )
         title, back = _("This engine cannot run the workshop"), f"/workshop/{found.slug}/"
         return await to_db_thread(refuse, request, 409, title, problem, advice, back=back)
     progress = await to_db_thread(store.start, await person_of(request), found.slug, found.digest, shared_clock())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from dashboard.core.modes import Mode
 from dashboard.core.workshops.actions import LABELS
 from dashboard.core.workshops.checks.check_types import Check
@@ -129,3 +131,52 @@ def test_an_event_is_recorded_again_when_observed() -> None:
     observation = make_observation(make_container("web", "host"), connections=(make_connection(client="192.0.2.9:1"),))
     assert judge_step(STEP, observation, {"1": "earlier"}).noted == {"1": "a connection from 192.0.2.9:1"}
     assert judge_step(STEP, observation, {}).failing is None
+
+
+def make_workshop(*lines: str) -> Workshop:
+    commands = tuple(Command(line, parse_command(line)) for line in lines)
+    return Workshop("mine", "Mine", "", (Step("one", "One", "", run=commands),))
+
+
+@pytest.mark.parametrize(
+    ("line", "typed"),
+    [
+        ("curl http://192.0.2.2/", True),
+        ("curl http://192.0.2.2/ # on the other host", True),
+        ("curl http://192.0.2.2/ # on another machine", False),
+        ("iptables -A INPUT -j DROP", True),
+        ("ufw status", False),
+    ],
+)
+def test_requests_from_another_machine_and_ufw_cannot_be_typed(line: str, *, typed: bool) -> None:
+    assert Command(line, parse_command(line)).button_only is not typed
+
+
+@pytest.mark.parametrize(
+    ("line", "private_host", "lan"),
+    [
+        ("curl http://192.0.2.2/", False, False),
+        ("curl http://192.0.2.2/ # on another machine", True, False),
+        ("iptables -A INPUT -j DROP", True, False),
+        ("docker swarm init", True, False),
+        ("docker ps # on the other host", True, True),
+    ],
+)
+def test_a_workshop_needs_a_private_host_for_its_lan_firewall_or_swarm(
+    line: str, *, private_host: bool, lan: bool
+) -> None:
+    workshop = make_workshop("docker ps", line)
+    assert (workshop.needs_private_host, workshop.needs_lan) == (private_host, lan)
+
+
+@pytest.mark.parametrize(
+    ("line", "needed"),
+    [
+        ("docker run -d --network host nginx", True),
+        ("docker run -d --network host nginx sleep 60", False),
+        ("docker run -d --network host alpine", False),
+        ("docker run -d -p 8080:80 nginx", False),
+    ],
+)
+def test_nginx_in_host_mode_needs_port_80_of_the_machine(line: str, *, needed: bool) -> None:
+    assert make_workshop(line).needs_port_80 is needed

@@ -236,6 +236,69 @@ async def test_a_workshop_is_refused_if_the_engine_does_not_support_one_of_its_m
     assert await start(me, BRIDGES) == f"{BRIDGES}two-containers/", "it launches no container in host mode"
 
 
+@pytest.mark.parametrize(
+    ("slug", "reason", "advice"),
+    [
+        ("from-outside", "It requires a private host, which has its own LAN and firewall.", "./netmodes hosts create"),
+        ("across-hosts", "It requires two private hosts on one LAN, in a swarm.", "./netmodes lan create office"),
+    ],
+)
+async def test_a_workshop_with_other_machines_is_refused_unless_on_a_private_host(
+    lab_harness: LabHarness, me: Person, monkeypatch: pytest.MonkeyPatch, slug: str, reason: str, advice: str
+) -> None:
+    home = f"/workshop/{slug}/"
+    monkeypatch.setattr(type(service), "engine", replace(lab_harness.context.ref, private=False))
+    shown = await get(home, me)
+    assert f"This engine cannot run the workshop. {reason}" in text_of(shown)
+    assert f'action="{home}start/"' not in shown.text
+    refused = await post(f"{home}start/", me)
+    assert refused.status == 409
+    assert all(advice in text_of(page) for page in (shown, refused))
+    monkeypatch.setattr(type(service), "engine", replace(lab_harness.context.ref, private=True))
+    assert (await post(f"{home}start/", me)).status == 302
+
+
+async def test_only_a_workshop_with_nginx_in_host_mode_requires_port_80(
+    lab_harness: LabHarness, me: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(service), "engine", replace(lab_harness.context.ref, private=False))
+    for home, needed in ((HOME, True), (BRIDGES, False)):
+        shown = text_of(await get(home, me))
+        assert "uses this machine's own Docker Engine" in shown
+        assert ("Port 80 must be free" in shown) is needed
+
+
+@pytest.fixture
+def private_engine(lab_harness: LabHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = replace(lab_harness.context.ref, private=True, endpoint="unix:///run/netmodes/mine/docker.sock")
+    monkeypatch.setattr(type(service), "engine", engine)
+
+
+@pytest.mark.usefixtures("private_engine")
+async def test_a_line_that_only_its_button_can_run_has_no_copy_button(me: Person) -> None:
+    url = await start(me, "/workshop/from-outside/")
+    assert "cannot be typed" not in (await get(url, me)).text, "the commands are shown after the prediction"
+    await post(f"{url}predict/", me, "choice=0")
+    shown = await get(url, me)
+    page = text_of(shown)
+    assert "Copy docker run --rm -d --name web --network host nginx" in page
+    assert "Copy curl" not in page
+    assert "Send request : curl -i http://192.0.2.2/ # on another machine" in page
+    assert "cannot be typed: use their buttons" in page
+    assert "in a shell on that host" not in page
+
+
+@pytest.mark.usefixtures("private_engine")
+async def test_a_line_for_the_other_host_is_typed_in_a_shell_there(
+    me: Person, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    url = await start_own(me, monkeypatch, tmp_path, 'run = ["docker ps # on the other host"]')
+    page = text_of(await get(url, me))
+    assert "in a shell on that host: ./netmodes hosts enter ID" in page
+    assert "Copy docker ps # on the other host" in page
+    assert "cannot be typed" not in page
+
+
 async def test_the_script_gets_the_step_without_its_frame(lab_harness: LabHarness, me: Person) -> None:
     url = await start(me)
     part = await post(f"{url}predict/", me, "choice=1", part=True)
