@@ -83,8 +83,8 @@ HELP: tuple[Help, ...] = (
         "run",
         _("running"),
         _(
-            "Type the command in a terminal on this machine, or press the button that does the same. A button starts "
-            "no shell: Netmodes parses the command and performs it."
+            "Type the command in a terminal on this machine, or press its button. A button starts no shell: Netmodes "
+            "parses the command and performs it. In a container it uses the machine's tools, which an image may lack."
         ),
         "docs/workshops.md",
     ),
