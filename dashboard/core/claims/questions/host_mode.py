@@ -44,8 +44,8 @@ QUESTIONS = (
             "docker port prints nothing",
             "port in docker inspect but not published",
         ),
-        answer="docker ps lists published ports only: a container in host mode has none, and a port without an "
-        "arrow is exposed by its image but not published. Ask the kernel which process listens instead: ss -Hltnp.",
+        answer="docker ps shows the Engine's ports, not sockets: one with an arrow is published, one without is only "
+        "exposed, and host mode publishes none. Ask the kernel which process listens instead: ss -Hltnp.",
         claims=(
             "discarded-mapping-stays",
             "exposed-not-published",

@@ -167,13 +167,14 @@ QUESTIONS = (
         answer="The kernel translates requests from other machines; docker-proxy holds the port and serves "
         "what the kernel's rules leave out: 127.0.0.1, IPv6 to IPv4-only bridges, and containers that "
         "use the machine's address. With userland-proxy=false the kernel serves these too, except IPv6 "
-        "to IPv4-only bridges.",
+        "to IPv4-only bridges and requests from containers on another bridge network.",
         claims=(
             "proxy-listens",
             "loopback-through-proxy",
             "proxy-off-dockerd",
             "proxy-off-loopback",
             "proxy-off-no-ipv6",
+            "hairpin-other-network",
         ),
         documented=Link(
             "This is because it doesn't require network address translation (NAT), and no "
