@@ -69,7 +69,8 @@ HELP: tuple[Help, ...] = (
         _("runs"),
         _(
             "Every run is kept with all its blocks and their histograms. A run that was cancelled or killed is kept, "
-            "too, and marked as such. The server deletes runs after 365 days, and ./netmodes prune earlier."
+            "too, and marked as such. The server deletes old runs, after 365 days unless set otherwise; "
+            "./netmodes prune deletes them earlier."
         ),
         "docs/measuring.md",
         "./netmodes prune --days 90 --dry-run",
