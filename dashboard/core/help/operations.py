@@ -28,8 +28,9 @@ HELP: tuple[Help, ...] = (
         "machines",
         _("machines"),
         _(
-            "Each machine has a Docker Engine and a lab that launches there. Experiments, measurements and private "
-            "hosts belong to one machine. A drained machine gets no new ones; a revoked one can no longer connect."
+            "Each machine has a Docker Engine and a lab that launches there. A measurement and a private host belong "
+            "to one machine; an experiment can have arms on several. A drained machine gets no new ones; a revoked one "
+            "can no longer connect."
         ),
         "docs/deploying.md",
     ),

@@ -28,7 +28,7 @@ KEPT = (
 )
 CHANGED = "The members of the swarm have changed since this page was loaded. Check the list, and confirm again."
 OUTDATED = (
-    "{0}: in the swarm since before {1} was revoked. The revoked machine may be a manager of it and can start "
+    "{0} has been in the swarm since before {1} was revoked. The revoked machine may be a manager of it and can start "
     "containers there. End the swarm."
 )
 UNKNOWN = (

@@ -126,7 +126,7 @@ def test_members_that_have_not_left_since_a_machine_was_revoked_are_named() -> N
     assert find_outdated([old, new, machine(3)], {}) == ""
     assert find_outdated([new, machine(3)], {"lab9": 20.0}) == ""
     assert find_outdated([old, new], {"lab8": 5.0, "lab9": 20.0}).startswith(
-        "lab1: in the swarm since before lab9 was revoked"
+        "lab1 has been in the swarm since before lab9 was revoked"
     )
 
 

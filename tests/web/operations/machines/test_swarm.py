@@ -324,11 +324,11 @@ async def test_machines_that_have_not_left_the_swarm_of_a_revoked_one_are_named(
     assert "lab2: the state of its engine is not known." in page
     assert "lab3" not in page.partition("the state of its engine is not known")[0].partition('role="alert"')[2]
     labs.absent = set()
-    assert "lab2: in the swarm since before lab9 was revoked" in (await http("GET", PAGE, who=me)).text
+    assert "lab2 has been in the swarm since before lab9 was revoked" in (await http("GET", PAGE, who=me)).text
     refused = await form(me, "lab1", shown="lab2")
     assert (refused.status, "since before lab9 was revoked" in refused.text, labs.members) == (409, True, ["lab2"])
     await database_sync_to_async(machines.register)("lab9", {}, MachineFacts())
-    assert "lab2: in the swarm since before lab9 was revoked" in (await http("GET", PAGE, who=me)).text
+    assert "lab2 has been in the swarm since before lab9 was revoked" in (await http("GET", PAGE, who=me)).text
     assert (await post(me, what="end")).status == 302
     labs.absent = {"lab1", "lab2", "lab3"}
     assert "was revoked" not in (await http("GET", PAGE, who=me)).text, "they have left the swarm"
