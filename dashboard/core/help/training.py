@@ -86,7 +86,8 @@ HELP: tuple[Help, ...] = (
         _("how to join"),
         _(
             "The code has eight symbols out of 32 that are hard to confuse: 40 bits. Wrong codes are rate limited by "
-            "address and overall. The link and the QR code also contain a signature and are not limited."
+            "address and overall. The link and the QR code contain a signature, so this limit does not apply to "
+            "them. From one network address, forty participants can join at once, then forty a minute."
         ),
         _PAGE,
     ),
