@@ -140,6 +140,16 @@ def test_a_password_is_set_checked_and_signs_in(boss: Client) -> None:
     assert PASSWORD not in json.dumps(list(AuditEntry.objects.values_list("action", "object")))
 
 
+def test_only_without_passwords_does_the_page_name_the_link_that_netmodes_printed(boss: Client) -> None:
+    printed, owners = "the sign-in link that it printed", "ask an owner for a sign-in link"
+    page = browser().get("/sign-in/").content.decode()
+    assert (printed in page, owners in page) == (True, False)
+    ada = invite(boss, "ada", "instructor")
+    ada.post("/account/", {"new_password1": PASSWORD, "new_password2": PASSWORD})
+    page = browser().get("/sign-in/").content.decode()
+    assert (printed in page, owners in page) == (False, True)
+
+
 def test_wrong_passwords_are_limited_and_recorded(boss: Client) -> None:
     ada = invite(boss, "ada", "instructor")
     ada.post("/account/", {"new_password1": PASSWORD, "new_password2": PASSWORD})
