@@ -149,10 +149,9 @@ HELP: tuple[Help, ...] = (
         "dns",
         _("DNS"),
         _(
-            "Host mode gets a copy of the machine's resolv.conf, including 127.0.0.53. The default bridge gets the "
-            "machine's servers without loopback addresses, systemd-resolved's if 127.0.0.53 is the only one, and "
-            "public ones if none is left. Only user-defined networks have Docker's resolver at 127.0.0.11, which "
-            "resolves container names."
+            "Host mode copies the machine's resolv.conf, 127.0.0.53 included. The default bridge gets its servers "
+            "without loopback ones; systemd-resolved's if 127.0.0.53 is the only one; public ones if none is left. "
+            "Only user-defined networks have Docker's resolver at 127.0.0.11, which resolves container names."
         ),
         "resolv.conf(5); Docker documentation, “Networking overview”: DNS services",
         "docker exec NAME cat /etc/resolv.conf",
