@@ -15,7 +15,8 @@ _VERSIONS = {"ipv4": Family.INET, "ipv6": Family.INET6}
 _VERDICTS = {"accept": Verdict.ACCEPT, "drop": Verdict.DROP, "reject": Verdict.DROP, "return": Verdict.RETURN}
 #: Statements that end a nat chain without a new destination.
 _FINAL = frozenset({"snat", "masquerade"})
-_NEUTRAL = frozenset({"counter", "log", "limit", "mangle", "comment", "quota", "meter", "set", "notrack", "ct helper"})
+#: Statements after which the rest of the rule always runs. ``limit`` and ``quota`` are conditions instead.
+_NEUTRAL = frozenset({"counter", "log", "mangle", "comment", "notrack", "ct helper"})
 _Key = tuple[str, str]
 
 
@@ -117,11 +118,20 @@ class _Reader:
             self._rule = replace(self._rule, verdict=Verdict.ACCEPT)
         elif kind in {"dnat", "redirect"}:
             self._read_translation(kind, value if isinstance(value, dict) else {})
+        elif kind in {"set", "meter"} and isinstance(value, dict):
+            self._read_element_statements(value.get("stmt"))
         elif kind == "xt":
             self.foreign = True
             self._unknown.append(_describe(value))
         elif kind not in _NEUTRAL:
             self._unknown.append(kind or _describe(value))
+
+    def _read_element_statements(self, statements: Any) -> None:
+        """Reads the statements that run for the element which the rule adds to a dynamic set. They may be conditions of
+        the rule: ``add @set { ip saddr limit rate over 10/second } drop``."""
+        for statement in statements if isinstance(statements, list) else [statements]:
+            if isinstance(statement, dict):
+                self._unknown += [kind for kind in statement if kind not in _NEUTRAL]
 
     def _read_translation(self, kind: str, value: Mapping[str, Any]) -> None:
         address, port = value.get("addr"), value.get("port", 0)

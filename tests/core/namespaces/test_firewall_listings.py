@@ -7,6 +7,7 @@ nftablesdoc).
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -155,6 +156,21 @@ def test_an_isolated_bridge_of_the_native_backend_is_found_through_its_map() -> 
 def test_a_bridge_that_the_filter_does_not_see_is_not_isolated() -> None:
     saved = {Family.INET: (listing("docker-26.1-icc.iptables"),)}
     assert read_listings(Listings(saved, NO_NFT), {}).isolated_bridges == ()
+
+
+def test_a_limit_on_new_connections_neither_isolates_nor_closes_a_bridge() -> None:
+    """``chain forward { type filter hook forward priority 0; ct state new limit rate over 500/second drop }``"""
+    chain = {"family": "inet", "table": "filter", "name": "forward", "type": "filter", "hook": "forward", "prio": 0}
+    new = {"match": {"op": "in", "left": {"ct": {"key": "state"}}, "right": "new"}}
+    limit = {"limit": {"rate": 500, "burst": 50, "per": "second", "inv": True}}
+    rule = {"family": "inet", "table": "filter", "chain": "forward", "expr": [new, limit, {"drop": None}]}
+    saved = {Family.INET: (listing("docker-26.1-default.iptables"),)}
+    nft = Listing(json.dumps({"nftables": [{"chain": chain}, {"rule": rule}]}))
+    alone, limited = (
+        read_listings(Listings(saved, one), dict.fromkeys(Family, ("docker0",))) for one in (EMPTY_NFT, nft)
+    )
+    assert limited == alone
+    assert limited.isolated_bridges == ()
 
 
 def test_without_a_tool_the_reason_is_stated_and_nothing_is_concluded() -> None:

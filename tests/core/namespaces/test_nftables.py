@@ -30,6 +30,8 @@ def payload(protocol: str, field: str) -> dict[str, Any]:
 
 PORT = match(payload("tcp", "dport"), 80)
 DNAT = {"dnat": {"addr": "10.0.0.1", "port": 8080}}
+LIMIT = {"limit": {"rate": 500, "burst": 50, "per": "second", "inv": True}}
+SOURCES = {"op": "add", "elem": payload("ip", "saddr"), "set": "@sources"}
 
 
 def test_a_chain_has_its_hook_and_policy() -> None:
@@ -67,10 +69,28 @@ def test_ports_are_single_sets_or_ranges(condition: Any, ports: set[int]) -> Non
         match({"meta": {"key": "iifname"}}, "@unknown", "!="),
         {"xt": {"type": "match", "name": "owner"}},
         {"unheard-of": None},
+        LIMIT,
+        {"limit": "named"},
+        {"quota": {"val": 25, "val_unit": "mbytes", "inv": True}},
+        {"set": SOURCES | {"stmt": [LIMIT]}},
+        {"meter": {"name": "m", "key": payload("ip", "saddr"), "stmt": LIMIT}},
     ],
 )
 def test_conditions_that_are_not_evaluated_are_kept(condition: Any) -> None:
     assert rules_of(condition, DNAT)[0].unknown
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        {"counter": {"packets": 0, "bytes": 0}},
+        {"log": {"prefix": "web "}},
+        {"set": SOURCES},
+        {"set": SOURCES | {"stmt": [{"counter": {"packets": 0, "bytes": 0}}]}},
+    ],
+)
+def test_a_statement_without_a_condition_adds_none(statement: Any) -> None:
+    assert rules_of(statement, DNAT)[0].unknown == ""
 
 
 def test_conditions_that_are_evaluated_are_read() -> None:
