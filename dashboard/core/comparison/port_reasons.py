@@ -75,13 +75,18 @@ def explain_listeners(observed: ObservedColumns, key: RowKey, cells: RowCells) -
             + if_host_mode(observed, ", which a container in host mode sees too")
         )
     on_machine = _on_port(observed.machine.listeners, key) if observed.machine is not None else []
-    if any(one.process == "docker-proxy" for one in on_machine):
+    published = {(p.protocol, p.host_port) for column in observed.columns for p in column.published}
+    separate = [
+        c for c in columns_with_value(observed, cells) if c.key != MACHINE and not observed.shares_machine(c.key)
+    ]
+    # If no column publishes the port, docker-proxy publishes it for a container outside the experiment.
+    proxied = [one for one in on_machine if one.process == "docker-proxy"]
+    if any((one.protocol, one.port) in published for one in proxied) or (proxied and not separate):
         return join_clauses(
             "docker-proxy holds the published port on the machine"
             + if_host_mode(observed, ", and a container in host mode sees it too"),
             "the program itself listens only inside its container",
         )
-    published = {(p.protocol, p.host_port) for column in observed.columns for p in column.published}
     if any(one.process == "conmon" and (one.protocol, one.port) in published for one in on_machine):
         return join_clauses(
             "Podman reserves the published port with a socket that its conmon keeps open"
@@ -102,9 +107,6 @@ def explain_listeners(observed: ObservedColumns, key: RowKey, cells: RowCells) -
         )
     if any(one.process == "dockerd" and (one.protocol, one.port) in published for one in on_machine):
         return "The Engine itself holds the published port: it runs without docker-proxy."
-    separate = [
-        c for c in columns_with_value(observed, cells) if c.key != MACHINE and not observed.shares_machine(c.key)
-    ]
     arms = [
         c
         for c in arms_of(observed, Mode.HOST)

@@ -110,6 +110,17 @@ def test_a_published_port_on_the_machine_is_held_by_docker_proxy() -> None:
     assert "host mode" in why(make_scene(("host", "bridge")), "listeners", "tcp :8081")
 
 
+def test_a_port_that_docker_proxy_publishes_for_another_container_is_not_that_of_the_program() -> None:
+    scene = make_scene(("bridge", "none"))
+    opened = (*scene[1][MACHINE].listeners, make_listener(80, "docker-proxy", 777))
+    scene = change(scene, MACHINE, listeners=opened)
+    assert why(scene, "listeners", "tcp :80") == (
+        "The machine and the container each have a socket on that port: separate stacks do not conflict."
+    )
+    alone = change(change(scene, "bridge", listeners=()), "none", listeners=())
+    assert why(alone, "listeners", "tcp :80").startswith("docker-proxy holds the published port")
+
+
 def test_podman_reserves_a_published_port_with_conmon() -> None:
     scene = on_podman(make_scene(("host", "bridge"), sshd=False))
     listeners = (make_listener(8081, "conmon", 900), make_listener(80, "nginx", 4100))
