@@ -4,7 +4,7 @@ from dashboard.core.comparison.cells import Cell, Cells, ObservedColumns, RowKey
 from dashboard.core.experiments.messages import Column
 from dashboard.core.modes import OBSERVERS, PODMAN_MODES, Mode
 from dashboard.core.namespaces.addresses import primary_addresses
-from dashboard.core.namespaces.links import is_cable, lower_link
+from dashboard.core.namespaces.links import describe_master, is_cable, lower_link
 from dashboard.core.namespaces.state import Interface, NamespaceState, Route
 
 NAMESPACE_TITLES = {
@@ -94,11 +94,13 @@ def interface_cells(observed: ObservedColumns, column: Column, state: NamespaceS
         if interface.kind != "loopback" and interface.mac:
             yield row("mac", "MAC", 3), Cell(interface.mac, "a MAC address")
         if interface.master or interface.peer:
-            yield row("joined", "joined to", 4), _joined(observed, state, interface)
+            yield row("joined", "joined to", 4), _joined(observed, column, state, interface)
 
 
-def _joined(observed: ObservedColumns, state: NamespaceState, interface: Interface) -> Cell:
-    parts = [f"bridge {interface.master}"] if interface.master else []
+def _joined(observed: ObservedColumns, column: Column, state: NamespaceState, interface: Interface) -> Cell:
+    # A replay passes one interface at a time in ``state``.
+    links = observed.states[column.key].interfaces
+    parts = [describe_master(interface, links)] if interface.master else []
     normalised = list(parts)
     if interface.peer and interface.kind == "veth":
         parts.append(f"veth peer {observed.veth_peer(state, interface) or interface.peer}")

@@ -151,7 +151,7 @@ def _is_user_bridge(observed: ObservedColumns, name: str) -> bool:
     """Whether ``name`` has the form of the names that the engine gives to the bridges of user-defined networks."""
     if observed.engine is EngineKind.PODMAN:
         return re.fullmatch(r"podman\d+", name) is not None
-    return name.startswith("br-")
+    return re.fullmatch(r"br-[0-9a-f]{12}", name) is not None
 
 
 def _explain_joined(cells: RowCells) -> str:

@@ -7,7 +7,7 @@ from msgspec import UNSET
 
 from dashboard.core.namespaces.addresses import format_endpoint
 from dashboard.core.namespaces.delta import Changes, FirewallChanges
-from dashboard.core.namespaces.links import is_cable
+from dashboard.core.namespaces.links import describe_master, is_cable
 from dashboard.core.namespaces.state import Interface, Listener, NamespaceState, Translation, interface_key
 from dashboard.core.namespaces.visibility import MACHINE_TITLE, ROOTLESS_TITLE, name_machine
 
@@ -37,7 +37,7 @@ def _containers_of(arms: Sequence[str]) -> str:
     return f"the containers of {', '.join(first)} and {last}" if first else f"the container of {last}"
 
 
-def _describe_interface(before: Interface | None, after: Interface) -> str:
+def _describe_interface(before: Interface | None, after: Interface, links: Sequence[Interface]) -> str:
     name = after.name
     if before is None:
         addresses = [f"{a.address}/{a.prefix}" for a in after.addresses if a.scope != "link"]
@@ -54,7 +54,8 @@ def _describe_interface(before: Interface | None, after: Interface) -> str:
     if before.mtu != after.mtu:
         parts.append(f"{name}: MTU changes from {before.mtu} to {after.mtu}")
     if before.master != after.master:
-        parts.append(f"{name} joins bridge {after.master}" if after.master else f"{name} leaves its bridge")
+        port, verb = (after, "joins") if after.master else (before, "leaves")
+        parts.append(f"{name} {verb} {describe_master(port, links)}")
     return ", ".join(parts) or f"{name} changes"
 
 
@@ -94,15 +95,16 @@ def describe_changes(before: NamespaceState, changes: Changes, titles: Sequence[
     listeners changed, because the kernel adds routes together with addresses.
     """
     known = {interface_key(link): link for link in before.interfaces}
+    links = (*changes.interfaces_set, *before.interfaces)
     parts: list[str] = []
     for link in changes.interfaces_set:
         old = known.get(interface_key(link))
         if is_cable(link):
             # Docker creates a veth pair, renames one end and moves it: only joining a bridge is worth a line.
             joined = link.master and (old is None or old.master != link.master)
-            parts += [f"{link.name} joins bridge {link.master}"] if joined else []
+            parts += [f"{link.name} joins {describe_master(link, links)}"] if joined else []
         else:
-            parts.append(_describe_interface(old, link))
+            parts.append(_describe_interface(old, link, links))
     removed_links = [link.name for link in changes.interfaces_removed if not is_cable(link)]
     if removed_links:
         parts.append(f"interface {_join(removed_links)} disappears")

@@ -4,6 +4,8 @@ Source: IFLA_LINK and IFLA_LINK_NETNSID in rtnetlink(7). A link in another names
 namespace, and by the namespace. Indexes alone are ambiguous, because every namespace counts its links from 1.
 """
 
+from collections.abc import Iterable
+
 from msgspec import UNSET
 
 from dashboard.core.namespaces.state import Interface, NamespaceState
@@ -49,6 +51,13 @@ def is_cable(interface: Interface) -> bool:
     """Whether the link is a veth interface with only link-local addresses. The diagram draws it as an edge, not as a
     box."""
     return interface.kind == "veth" and all(address.scope == "link" for address in interface.addresses)
+
+
+def describe_master(port: Interface, links: Iterable[Interface]) -> str:
+    """Returns the kind and the name of the link of which ``port`` is a port: ``bridge docker0`` or ``bond bond0``. If
+    that link is not one of ``links``, it is called a bridge. Empty if the interface is no port."""
+    kind = next((link.kind for link in links if link.name == port.master), "bridge")
+    return f"{kind} {port.master}" if port.master else ""
 
 
 def exit_link(state: NamespaceState) -> Interface | None:

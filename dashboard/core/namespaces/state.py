@@ -56,7 +56,7 @@ class Interface:
 
     For a veth interface, ``peer`` is the index of the other end in its own namespace (IFLA_LINK), as in ``if7``. For
     vlan, macvlan and ipvlan, ``peer`` is the name of the link below, or ``if7`` if that link is in another namespace.
-    ``master`` is the name of the bridge to which the interface is attached.
+    ``master`` is the name of the link of which the interface is a port (IFLA_MASTER), such as a bridge, bond or VRF.
 
     ``peer_netns`` is the inode of the namespace of a peer that is given by its index (IFLA_LINK_NETNSID). It is 0 if
     that namespace is neither the interface's own nor the Engine's. It is UNSET, and not serialised, if it is unknown,

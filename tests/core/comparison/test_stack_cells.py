@@ -83,6 +83,14 @@ def test_each_veth_pair_of_a_container_has_rows_of_its_own() -> None:
     }
 
 
+def test_a_port_of_a_bond_or_of_a_vrf_is_not_joined_to_a_bridge() -> None:
+    ports = (make_interface("eth1", 3, master="bond0"), make_interface("eth2", 4, master="vrf-blue"))
+    masters = (make_interface("bond0", 5, "bond"), make_interface("vrf-blue", 6, "vrf"))
+    cells = alone(interface_cells, interfaces=(*ports, *masters))
+    assert cells["eth1", "joined"].text == "bond bond0"
+    assert cells["eth2", "joined"].text == "vrf vrf-blue"
+
+
 def test_names_of_veth_interfaces_and_mac_addresses_are_normalised() -> None:
     observed = scene_of("bridge", "user-bridge")
     one, other = (say(interface_cells, key, observed) for key in ("bridge", "user-bridge"))

@@ -68,11 +68,6 @@ def test_a_namespace_that_is_shared_with_the_machine_is_not_called_its_own() -> 
                 "a container in host mode sees all of the machine's interfaces."
             ),
         ),
-        (
-            ("user-bridge", "none"),
-            "br-user-bridge",
-            "The Linux bridge of a user-defined network is an interface of the machine.",
-        ),
         (("bridge", "none"), "veth to bridge", "This is the machine's end of the veth pair to bridge."),
         (("bridge", "none"), "eth0", "Same name, different interface: every network stack has its own interfaces."),
         (("none",), "eth0", "eth0 is the machine's: an interface belongs to one network stack."),
@@ -80,6 +75,26 @@ def test_a_namespace_that_is_shared_with_the_machine_is_not_called_its_own() -> 
 )
 def test_the_owner_of_an_interface_is_explained(modes: tuple[str, ...], key: str, sentence: str) -> None:
     assert why(make_scene(modes), "interfaces", key, "link") == sentence
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "sentence"),
+    [
+        (
+            "br-016ac586fa09",
+            "bridge",
+            "The Linux bridge of a user-defined network is an interface of the machine.",
+        ),
+        ("br-lan", "bridge", "br-lan is the machine's: an interface belongs to one network stack."),
+        ("br-int", "openvswitch", "br-int is the machine's: an interface belongs to one network stack."),
+    ],
+)
+def test_only_bridges_with_the_id_of_a_network_are_those_of_user_defined_networks(
+    name: str, kind: str, sentence: str
+) -> None:
+    scene = make_scene(("bridge", "none"))
+    links = (*scene[1][MACHINE].interfaces, make_interface(name, 90, kind))
+    assert why(change(scene, MACHINE, interfaces=links), "interfaces", name, "link") == sentence
 
 
 def test_an_interface_of_one_container_is_not_called_the_machine_s() -> None:

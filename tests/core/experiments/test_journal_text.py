@@ -75,6 +75,10 @@ def opened(*listeners: Any) -> dict[str, Any]:
         (with_eth0(up=False), "eth0 goes down on this machine"),
         (with_eth0(mtu=1400), "eth0: MTU changes from 1500 to 1400 on this machine"),
         (with_eth0(master="br0"), "eth0 joins bridge br0 on this machine"),
+        (
+            {"interfaces": (*with_eth0(master="bond0")["interfaces"], make_interface("bond0", 9, "bond"))},
+            "eth0 joins bond bond0, interface bond0 appears on this machine",
+        ),
         (with_eth0(mac="02:42:00:00:00:99"), "eth0 changes on this machine"),
         (
             with_eth0(addresses=(make_address("192.0.2.7"),)),
@@ -100,7 +104,13 @@ def test_a_change_is_described_in_one_sentence(after: dict[str, Any], sentence: 
 
 def test_leaving_a_bridge_is_described() -> None:
     before = replace(make_state(), **with_eth0(master="br0"))
-    assert describe(before, **with_eth0()) == "eth0 leaves its bridge on this machine"
+    assert describe(before, **with_eth0()) == "eth0 leaves bridge br0 on this machine"
+
+
+def test_leaving_a_bond_is_described_by_its_kind() -> None:
+    bond = make_interface("bond0", 9, "bond")
+    before = replace(make_state(), interfaces=(*with_eth0(master="bond0")["interfaces"], bond))
+    assert describe(before, **with_link(bond)) == "eth0 leaves bond bond0 on this machine"
 
 
 def test_a_changed_route_is_not_described_as_removed() -> None:
