@@ -1,5 +1,6 @@
 """Formats addresses, and finds the primary addresses of a network stack."""
 
+from dashboard.core.namespaces.links import default_routes
 from dashboard.core.namespaces.state import NamespaceState
 
 
@@ -21,12 +22,12 @@ def address_of(endpoint: str) -> str:
 
 
 def primary_addresses(state: NamespaceState) -> tuple[str, ...]:
-    """Returns the global addresses of the interface of the default route. Without a default route, those of all
-    interfaces other than loopback, bridges and veth interfaces."""
-    default = next((r.interface for r in state.routes if r.destination == "default" and r.interface), None)
+    """Returns the global addresses of the interface of the preferred default route. Without a default route, those of
+    all interfaces other than loopback, bridges and veth interfaces."""
+    default = next(iter(default_routes(state.routes)), None)
     links = (
-        [interface for interface in state.interfaces if interface.name == default]
-        if default
+        [interface for interface in state.interfaces if interface.name == default.interface]
+        if default is not None
         else [interface for interface in state.interfaces if interface.kind not in {"loopback", "bridge", "veth"}]
     )
     return tuple(a.address for link in links for a in link.addresses if a.scope == "global")

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from msgspec import UNSET
 
-from dashboard.core.namespaces.state import Interface, NamespaceState
+from dashboard.core.namespaces.state import Family, Interface, NamespaceState, Route
 
 SUB_INTERFACES = frozenset({"macvlan", "ipvlan"})
 
@@ -60,11 +60,27 @@ def describe_master(port: Interface, links: Iterable[Interface]) -> str:
     return f"{kind} {port.master}" if port.master else ""
 
 
+def default_routes(routes: Iterable[Route]) -> list[Route]:
+    """Returns the default routes that have an interface, in the order in which the kernel prefers them: by metric. IPv4
+    is first."""
+    found = (route for route in routes if route.destination == "default" and route.interface)
+    return sorted(found, key=lambda route: (route.family is not Family.INET, _metric(route)))
+
+
+def _metric(route: Route) -> int:
+    """Returns the metric of a route, the kernel's default if it has none: 0 for IPv4, 1024 for IPv6
+    (IP6_RT_PRIO_USER)."""
+    if route.metric is not None:
+        return route.metric
+    return 0 if route.family is Family.INET else 1024
+
+
 def exit_link(state: NamespaceState) -> Interface | None:
-    """Returns the interface that connects a machine to its LAN: that of the default route. None if there is no default
-    route."""
-    names = [route.interface for route in state.routes if route.destination == "default"]
-    return next((link for link in state.interfaces if link.name in names), None)
+    """Returns the interface that connects a machine to its LAN: that of the preferred default route. None if there is
+    no default route."""
+    links = {link.name: link for link in state.interfaces}
+    names = (route.interface or "" for route in default_routes(state.routes))
+    return next((links[name] for name in names if name in links), None)
 
 
 def is_tapped(state: NamespaceState) -> bool:

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from dashboard.core.experiments.journal import Attempt
 from dashboard.core.experiments.messages import ArmStatus, Column
 from dashboard.core.modes import MACHINE, OBSERVERS
+from dashboard.core.namespaces.links import default_routes
 from dashboard.core.namespaces.state import Family, Interface, NamespaceState
 from dashboard.core.paths.model import veth_links
 
@@ -61,7 +62,7 @@ def joining_link(state: NamespaceState) -> Interface | None:
 
 
 def _default_link(state: NamespaceState) -> Interface | None:
-    names = [one.interface for one in state.routes if one.destination == "default" and one.family is Family.INET]
+    names = [route.interface for route in default_routes(state.routes) if route.family is Family.INET]
     return next((link for name in names for link in state.interfaces if link.name == name and _has_ipv4(link)), None)
 
 

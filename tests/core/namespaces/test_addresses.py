@@ -15,6 +15,16 @@ from tests.core.builders import make_interface, make_loopback, make_route, make_
     [
         ({}, ("192.0.2.2",)),
         ({"routes": ()}, ("192.0.2.2",)),
+        (
+            {
+                "interfaces": (
+                    make_interface(addresses=("10.0.0.5/24",)),
+                    make_interface("eth1", 3, addresses=("192.0.2.2/24",)),
+                ),
+                "routes": (make_route(gateway="10.0.0.1", metric=20100), make_route(interface="eth1", metric=100)),
+            },
+            ("192.0.2.2",),
+        ),
         ({"routes": (make_route(interface="lo"),)}, ()),
         ({"routes": (make_route(interface="gone"),)}, ()),
         ({"interfaces": (make_loopback(),), "routes": ()}, ()),

@@ -9,11 +9,21 @@ import pytest
 from hypothesis import given
 from msgspec import UNSET, UnsetType
 
-from dashboard.core.namespaces.links import exit_link, is_cable, is_tapped, lower_link, outer_end, veth_ends
+from dashboard.core.namespaces.links import (
+    default_routes,
+    exit_link,
+    is_cable,
+    is_tapped,
+    lower_link,
+    outer_end,
+    veth_ends,
+)
 from dashboard.core.namespaces.state import Interface, NamespaceState
-from tests.core.builders import MACHINE_NETNS, make_interface, make_loopback, make_state
+from tests.core.builders import MACHINE_NETNS, make_interface, make_loopback, make_route, make_state
 from tests.core.scenes import make_scene, recorded_scene
 from tests.core.strategies import states
+
+TWO_UPLINKS = (make_route(gateway="10.0.0.1", metric=20100), make_route(interface="eth1", metric=100))
 
 
 def machine_with(*links: Interface) -> NamespaceState:
@@ -187,3 +197,20 @@ def test_the_interface_of_the_default_route_joins_a_machine_to_its_lan() -> None
     assert found is not None
     assert found.name == "eth0"
     assert exit_link(replace(machine, routes=())) is None
+    assert exit_link(replace(machine, routes=(make_route(interface="gone"),))) is None
+
+
+def test_of_several_default_routes_the_one_with_the_lowest_metric_is_first() -> None:
+    ipv6 = [
+        make_route(family="inet6", gateway="fe80::1", interface=name, metric=n) for name, n in (("a", 1025), ("b", 1))
+    ]
+    unknown6 = make_route(family="inet6", gateway="fe80::1", interface="c")
+    found = default_routes((*ipv6, unknown6, *TWO_UPLINKS, make_route(interface="ppp0"), make_route("10.0.0.0/8")))
+    assert [route.interface for route in found] == ["ppp0", "eth1", "eth0", "b", "c", "a"]
+
+
+def test_the_interface_of_the_default_route_with_the_lowest_metric_joins_a_machine_to_its_lan() -> None:
+    machine = make_state(interfaces=(make_interface(), make_interface("eth1", 3)), routes=TWO_UPLINKS)
+    found = exit_link(machine)
+    assert found is not None
+    assert found.name == "eth1"

@@ -57,6 +57,15 @@ def test_a_program_joins_on_the_default_link_or_the_first_with_an_address() -> N
     assert joining_link(STATES["none"]) is None
 
 
+def test_a_program_joins_on_the_link_of_the_default_route_with_the_lowest_metric() -> None:
+    eth1 = Interface("eth1", 4, "physical", addresses=(Address("10.0.0.5", 24, Family.INET),))
+    routes = (
+        Route(Family.INET, "default", "192.0.2.1", "eth0", metric=20100),
+        Route(Family.INET, "default", "10.0.0.1", "eth1", metric=100),
+    )
+    assert joining_link(replace(MACHINE_STATE, interfaces=(LO, ETH0, eth1), routes=routes)) == eth1
+
+
 def test_a_datagram_arrives_or_has_a_reason() -> None:
     host, bridge, none = receiving_columns(COLUMNS, STATES)
     attempts = tuple(multicast_attempts(ETH0, (host, bridge, none), {"host": "192.0.2.2:4000"}, {"none": "no link"}))

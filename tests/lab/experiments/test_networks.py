@@ -14,6 +14,7 @@ from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import ArmStatus, Phase
 from dashboard.core.experiments.networks import free_subnet, missing_feature
+from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.state import NamespaceState
 from dashboard.core.paths.finder import measured_paths
 from dashboard.engine.protocol import EngineError
@@ -24,6 +25,7 @@ from dashboard.lab.experiments.containers import remove_all
 from dashboard.lab.experiments.networks import MAX_CREATIONS, ExperimentNetworks
 from dashboard.lab.experiments.observer import Observer
 from dashboard.lab.experiments.other_host import OtherHost
+from tests.core.builders import make_route
 from tests.lab.experiments.conftest import create_whole, networks_of_experiments, run_part
 from tests.support import engine_api
 from tests.support.fakes import FakeEngine
@@ -56,6 +58,27 @@ async def test_macvlan_waits_until_the_routes_of_the_machine_are_read(
     monkeypatch.setattr(networks, "free_subnet", place)
     await fake_lab.running("macvlan", "none")
     assert len(subnets) == 1
+
+
+async def test_the_parent_of_macvlan_has_the_default_route_with_the_lowest_metric(
+    fake_lab: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    observed, create_network = Observer.state, fake.create_network
+    routes = (make_route(gateway="10.0.0.1", metric=20100), make_route(interface="eth1", metric=100))
+    parents: list[str] = []
+
+    def with_two_uplinks(observer: Observer, key: str) -> NamespaceState:
+        state = observed(observer, key)
+        return replace(state, routes=routes) if key == MACHINE else state
+
+    async def created(name: str, driver: str, labels: dict[str, str], options: dict[str, Any]) -> str:
+        parents.append(options["parent"])
+        return await create_network(name, driver, labels, options)
+
+    monkeypatch.setattr(Observer, "state", with_two_uplinks)
+    monkeypatch.setattr(fake, "create_network", created)
+    await fake_lab.running("macvlan", "none")
+    assert parents == ["eth1"]
 
 
 async def test_few_networks_are_created_at_the_same_time(

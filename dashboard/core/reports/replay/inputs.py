@@ -13,7 +13,7 @@ from dashboard.core.comparison.machines.rows import ObservedGroup, observe_group
 from dashboard.core.experiments.messages import Column
 from dashboard.core.modes import MACHINE, is_observer, plain_key
 from dashboard.core.namespaces.addresses import primary_addresses
-from dashboard.core.namespaces.links import is_cable
+from dashboard.core.namespaces.links import default_routes, is_cable
 from dashboard.core.namespaces.state import NamespaceState
 from dashboard.core.reports.replay.interning import Numbers
 
@@ -43,7 +43,7 @@ class Frame:
     - ``primary``: the primary addresses of a column that is not an arm
     - ``connection``: the links and addresses of an arm with a network stack of its own
     - ``links``: the links without their addresses
-    - ``exits``: the interfaces of default routes
+    - ``exits``: the interfaces of default routes, the preferred first
     """
 
     columns: Sequence[Column]
@@ -112,7 +112,7 @@ class Inputs:
                     for one in state.interfaces
                 ),
             )
-            exits = frozenset(route.interface for route in state.routes if route.destination == "default")
+            exits = tuple(route.interface for route in default_routes(state.routes))
             numbers["exits"] = self._number("exits", exits)
         else:
             numbers |= {name: known[name] for name in _DERIVED}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dashboard.core.reports.replay.inputs import Inputs
-from tests.core.builders import MACHINE, make_address, make_interface, make_listener, make_state
+from tests.core.builders import MACHINE, make_address, make_interface, make_listener, make_route, make_state
 from tests.core.scenes import make_scene
 
 
@@ -38,3 +38,17 @@ def test_an_added_address_changes_no_links_and_another_namespace_changes_everyth
     assert down.links != first.links
     assert inputs.next_frame(columns, 0, {MACHINE: make_state(7, interfaces=(link,))}).common != first.common
     assert inputs.next_frame(columns, 1, {MACHINE: make_state(interfaces=(link,))}).common != first.common
+
+
+def test_the_order_of_default_routes_is_an_input_of_the_picture() -> None:
+    columns, _ = make_scene(["bridge"])
+    inputs = Inputs()
+    numbers = [
+        inputs.next_frame(
+            columns,
+            0,
+            {MACHINE: make_state(routes=(make_route(metric=100), make_route(interface="eth1", metric=metric)))},
+        ).numbers[MACHINE]["exits"]
+        for metric in (200, 300, 50)
+    ]
+    assert numbers[0] == numbers[1] != numbers[2]
