@@ -11,6 +11,7 @@ from dashboard.core.experiments.availability import EngineTraits, availability, 
 from dashboard.core.experiments.engine_kind import EngineKind, describe_engine, describe_podman
 from dashboard.core.experiments.messages import Check, Doctor, ModeReport
 from dashboard.core.modes import Mode, Unavailable
+from dashboard.core.namespaces.links import parent_link
 from dashboard.core.namespaces.visibility import ROOTLESS_TITLE
 from dashboard.engine.daemon_process import port_namespaces
 from dashboard.engine.hosts import disk
@@ -23,7 +24,7 @@ from dashboard.engine.protocol import Engine, EngineError, EngineInfo
 from dashboard.lab.engine.daemon_options import read_daemon_options
 from dashboard.netns.kernel import can_enter_namespaces, link_kinds
 from dashboard.netns.namespace import Namespace, NamespaceGone
-from dashboard.netns.netlink.interfaces import read_interfaces
+from dashboard.netns.netlink.interfaces import read_interfaces, read_routes
 from dashboard.netns.netlink.listeners import read_listeners
 
 TOOLS = {"ip": "iproute2", "ss": "iproute2", "netstat": "net-tools", "nslookup": "busybox", "nsenter": "util-linux"}
@@ -32,22 +33,18 @@ NO_RULES = (
     "the Engine sets no rules (iptables=false): it does not isolate its networks from each other, and does not "
     "masquerade requests from containers to other machines"
 )
-PARENT_KINDS = {"physical", "veth", "vlan", "bond"}
 
 
 def _parents(pid: int, path: str) -> tuple[str, ...]:
-    """Returns the names of the machine's links that can be parents of macvlan and ipvlan.
+    """Returns the name of the machine's link on which a launch bases macvlan and ipvlan networks. Empty if no such link
+    exists.
 
-    Such a link is up, has an address, and is not a port of a bridge. ``pid`` is the pid of the engine's daemon.
-    ``path`` is the path of the machine's namespace as the daemon sees it. If ``path`` is empty, the namespace of the
-    daemon itself is read.
+    ``pid`` is the pid of the engine's daemon. ``path`` is the path of the machine's namespace as the daemon sees it. If
+    ``path`` is empty, the namespace of the daemon itself is read.
     """
     with Namespace.of_machine(pid, path) as namespace:
-        return tuple(
-            link.name
-            for link in read_interfaces(namespace)
-            if link.kind in PARENT_KINDS and link.up and link.addresses and link.master is None
-        )
+        link = parent_link(read_interfaces(namespace), read_routes(namespace))
+    return (link.name,) if link is not None else ()
 
 
 def free_port(info: EngineInfo, first: int = 8080, reserved: Collection[int] = (), count: int = 1) -> int:

@@ -104,6 +104,27 @@ async def test_an_engine_without_a_default_bridge_has_no_bridge_mode() -> None:
     assert found[Mode.BRIDGE].reason
 
 
+@pytest.mark.parametrize(("kind", "available"), [("bridge", True), ("tun", False)])
+async def test_macvlan_is_available_on_a_bridge_with_the_default_route(
+    kind: str, available: bool, netns: Netns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hosts of virtual machines have their uplink, such as enp3s0, on a bridge."""
+    monkeypatch.setattr("dashboard.lab.doctor.link_kinds", dict)
+    if kind == "bridge":
+        netns.ip("link", "add", "up0", "type", "bridge")
+        netns.ip("link", "add", "enp3s0", "master", "up0", "type", "veth")
+    else:
+        netns.ip("tuntap", "add", "up0", "mode", "tun")
+    netns.ip("address", "add", "192.0.2.2/24", "dev", "up0")
+    netns.ip("link", "set", "up0", "up")
+    engine = FakeEngine(info=make_info(pid=netns.pid))
+    modes = {report.mode: report for report in await modes_of(engine, engine.facts)}
+    assert "needs an Ethernet interface with a default route" in modes[Mode.MACVLAN].reason
+    netns.ip("route", "add", "default", "via", "192.0.2.1")
+    modes = {report.mode: report for report in await modes_of(engine, engine.facts)}
+    assert {modes[mode].available for mode in (Mode.MACVLAN, Mode.IPVLAN)} == {available}
+
+
 def test_a_free_port_has_no_listener() -> None:
     netns = Netns()
     try:

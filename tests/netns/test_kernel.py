@@ -29,6 +29,15 @@ def test_each_kind_of_link_is_tried_and_ip_agrees(netns: Netns) -> None:
         subprocess.run([*enter, "link", "del", "try"], capture_output=True, check=False)
 
 
+@pytest.mark.parametrize("kind", ["macvlan", "ipvlan"])
+def test_a_bridge_with_a_port_can_be_a_parent(netns: Netns, kind: str) -> None:
+    netns.ip("link", "add", "br0", "type", "bridge")
+    netns.ip("link", "add", "port", "master", "br0", "type", "veth")
+    command = ["nsenter", "-t", str(netns.pid), "--net", "ip", "link", "add", "link", "br0", "try", "type", kind]
+    done = subprocess.run(command, capture_output=True, check=False)
+    assert (done.returncode == 0) is link_kinds()[kind], done.stderr
+
+
 def test_link_kinds_are_tried_without_leaving_links_behind(netns: Netns, namespace: Namespace) -> None:
     """In a namespace of the test: in that of this process, links of private hosts come and go."""
     before = netns.ip("-br", "link")

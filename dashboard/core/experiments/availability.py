@@ -108,8 +108,8 @@ def _parent_mode(
         )
     if not parents:
         return Unavailable(
-            f"{mode} needs an Ethernet interface of the machine as parent, and the machine has none: use a private "
-            "host."
+            f"{mode} needs an Ethernet interface with a default route as parent, and the machine has none: use a "
+            "private host."
         )
     return Available()
 

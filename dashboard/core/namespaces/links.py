@@ -4,6 +4,7 @@ Source: IFLA_LINK and IFLA_LINK_NETNSID in rtnetlink(7). A link in another names
 namespace, and by the namespace. Indexes alone are ambiguous, because every namespace counts its links from 1.
 """
 
+import re
 from collections.abc import Iterable
 
 from msgspec import UNSET
@@ -11,6 +12,7 @@ from msgspec import UNSET
 from dashboard.core.namespaces.state import Family, Interface, NamespaceState, Route
 
 SUB_INTERFACES = frozenset({"macvlan", "ipvlan"})
+_MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 
 
 def veth_ends(machine: NamespaceState, inside: NamespaceState) -> tuple[tuple[Interface, Interface], ...]:
@@ -79,8 +81,20 @@ def exit_link(state: NamespaceState) -> Interface | None:
     """Returns the interface that connects a machine to its LAN: that of the preferred default route. None if there is
     no default route."""
     links = {link.name: link for link in state.interfaces}
-    names = (route.interface or "" for route in default_routes(state.routes))
-    return next((links[name] for name in names if name in links), None)
+    return next((links[route.interface] for route in default_routes(state.routes) if route.interface in links), None)
+
+
+def parent_link(links: Iterable[Interface], routes: Iterable[Route]) -> Interface | None:
+    """Returns the machine's link on which macvlan and ipvlan networks are based: the Ethernet link with the preferred
+    default route. None if no such link exists.
+
+    The kernel accepts Ethernet links without a master, also bridges (macvlan_port_create, ipvlan_port_create). Links
+    without a MAC address, such as tun, ppp and wireguard, are no Ethernet links.
+    """
+    parents = {
+        link.name: link for link in links if _MAC.fullmatch(link.mac) and link.kind != "loopback" and not link.master
+    }
+    return next((parents[route.interface] for route in default_routes(routes) if route.interface in parents), None)
 
 
 def is_tapped(state: NamespaceState) -> bool:

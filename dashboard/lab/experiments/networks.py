@@ -16,7 +16,7 @@ from dashboard.core.experiments.networks import (
     network_request,
 )
 from dashboard.core.modes import MACHINE, ArmSpec, IPv6, Mode
-from dashboard.core.namespaces.links import default_routes
+from dashboard.core.namespaces.links import parent_link
 from dashboard.engine.protocol import EngineError, EngineUnreachable
 from dashboard.lab.context import LABEL_PLACE, LABEL_ROUND, Context
 from dashboard.lab.experiments.observer import Observer
@@ -157,13 +157,14 @@ class ExperimentNetworks:
 
     async def _placements(self, modes: Sequence[Mode]) -> dict[Mode, tuple[str | None, str | None]]:
         """Returns the parent link and a free subnet for each of these modes, which are macvlan or ipvlan. The parent is
-        the link of the preferred default route, None without a default route. Returns an empty dict if the machine is
-        not observed. Raises ValueError if no subnet is free."""
+        that of ``parent_link``, which may be None. Returns an empty dict if the machine is not observed. Raises
+        ValueError if no subnet is free."""
         if MACHINE not in self._observer.keys:
             return {}
-        routes = self._observer.state(MACHINE).routes
-        parent = next((route.interface for route in default_routes(routes)), None)
-        taken = [r.destination for r in routes if "/" in r.destination]
+        machine = self._observer.state(MACHINE)
+        link = parent_link(machine.interfaces, machine.routes)
+        parent = link.name if link is not None else None
+        taken = [r.destination for r in machine.routes if "/" in r.destination]
         taken += [network.subnet for network in await self._engine.networks({}) if network.subnet]
         placements: dict[Mode, tuple[str | None, str | None]] = {}
         for mode in modes:

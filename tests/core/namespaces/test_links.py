@@ -16,6 +16,7 @@ from dashboard.core.namespaces.links import (
     is_tapped,
     lower_link,
     outer_end,
+    parent_link,
     veth_ends,
 )
 from dashboard.core.namespaces.state import Interface, NamespaceState
@@ -207,6 +208,25 @@ def test_of_several_default_routes_the_one_with_the_lowest_metric_is_first() -> 
     unknown6 = make_route(family="inet6", gateway="fe80::1", interface="c")
     found = default_routes((*ipv6, unknown6, *TWO_UPLINKS, make_route(interface="ppp0"), make_route("10.0.0.0/8")))
     assert [route.interface for route in found] == ["ppp0", "eth1", "eth0", "b", "c", "a"]
+
+
+@pytest.mark.parametrize(
+    ("uplink", "is_parent"),
+    [
+        (make_interface("up0", 9, "physical"), True),
+        (make_interface("up0", 9, "bridge"), True),
+        (make_interface("up0", 9, "openvswitch"), True),
+        (make_interface("up0", 9, "physical", master="br0"), False),
+        (make_interface("up0", 9, "tun", mac=""), False),
+        (make_interface("up0", 9, "ip6tnl", mac="2001:db8:1234::12"), False),
+        (make_interface("up0", 9, "loopback", mac="00:00:00:00:00:00"), False),
+    ],
+)
+def test_the_parent_of_macvlan_is_the_ethernet_link_with_a_default_route(uplink: Interface, is_parent: bool) -> None:
+    eth0, docker0 = make_interface(), make_interface("docker0", 3, "bridge")
+    routes = (make_route(interface="up0"), make_route(interface="eth0", metric=100))
+    assert parent_link((eth0, docker0, uplink), routes) == (uplink if is_parent else eth0)
+    assert parent_link((eth0, docker0, uplink), ()) is None
 
 
 def test_the_interface_of_the_default_route_with_the_lowest_metric_joins_a_machine_to_its_lan() -> None:

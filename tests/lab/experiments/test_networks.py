@@ -25,7 +25,7 @@ from dashboard.lab.experiments.containers import remove_all
 from dashboard.lab.experiments.networks import MAX_CREATIONS, ExperimentNetworks
 from dashboard.lab.experiments.observer import Observer
 from dashboard.lab.experiments.other_host import OtherHost
-from tests.core.builders import make_route
+from tests.core.builders import make_interface, make_route
 from tests.lab.experiments.conftest import create_whole, networks_of_experiments, run_part
 from tests.support import engine_api
 from tests.support.fakes import FakeEngine
@@ -69,7 +69,8 @@ async def test_the_parent_of_macvlan_has_the_default_route_with_the_lowest_metri
 
     def with_two_uplinks(observer: Observer, key: str) -> NamespaceState:
         state = observed(observer, key)
-        return replace(state, routes=routes) if key == MACHINE else state
+        links = (make_interface(), make_interface("eth1", 3))
+        return replace(state, interfaces=links, routes=routes) if key == MACHINE else state
 
     async def created(name: str, driver: str, labels: dict[str, str], options: dict[str, Any]) -> str:
         parents.append(options["parent"])
