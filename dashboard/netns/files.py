@@ -60,9 +60,10 @@ def shows_files(pid: int) -> bool:
     return True
 
 
-def read_inside(pid: int, path: str) -> bytes | None:
-    """Returns the contents of a regular file as process ``pid`` sees it. None if the file has more than 1 MiB, is not a
-    regular file or cannot be read."""
+def read_inside(pid: int, path: str, *, truncate: bool = False) -> bytes | None:
+    """Returns the contents of a regular file as process ``pid`` sees it. None if the file is not a regular file or
+    cannot be read. If the file has more than 1 MiB, returns None or, with ``truncate``, the complete lines in its first
+    MiB."""
     # The type is checked before the file is opened for reading, so that no device or pipe is opened.
     found = open_inside(pid, path, os.O_PATH)
     if found is None:
@@ -76,11 +77,14 @@ def read_inside(pid: int, path: str) -> bytes | None:
     finally:
         os.close(found)
     try:
-        return _read_bounded(opened)
+        content = _read_bounded(opened)
     except OSError:
         return None
     finally:
         os.close(opened)
+    if len(content) <= _LIMIT_BYTES:
+        return content
+    return content[:_LIMIT_BYTES].rpartition(b"\n")[0] if truncate else None
 
 
 def write_inside(pid: int, path: str, content: bytes) -> bool:
@@ -100,13 +104,14 @@ def write_inside(pid: int, path: str, content: bytes) -> bool:
         os.close(found)
 
 
-def _read_bounded(opened: int) -> bytes | None:
+def _read_bounded(opened: int) -> bytes:
+    """Reads at most one byte more than the limit."""
     parts: list[bytes] = []
     left = _LIMIT_BYTES + 1
     while left > 0 and (part := os.read(opened, left)):
         parts.append(part)
         left -= len(part)
-    return b"".join(parts) if left > 0 else None
+    return b"".join(parts)
 
 
 def read_name_files(pid: int, resolv_conf: str, hosts: str) -> tuple[bytes | None, bytes | None, str]:

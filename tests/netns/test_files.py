@@ -109,6 +109,15 @@ def test_one_mebibyte_is_the_limit(tmp_path: Path) -> None:
     assert read_inside(os.getpid(), str(path)) is None
 
 
+def test_of_a_longer_file_the_complete_lines_within_the_limit_can_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "large"
+    path.write_bytes(b"127.0.0.1 localhost\n" + b"x" * 1024 * 1024)
+    assert read_inside(os.getpid(), str(path)) is None
+    assert read_inside(os.getpid(), str(path), truncate=True) == b"127.0.0.1 localhost"
+    path.write_bytes(b"127.0.0.1 localhost")
+    assert read_inside(os.getpid(), str(path), truncate=True) == b"127.0.0.1 localhost"
+
+
 def test_an_ended_process_has_no_files() -> None:
     assert read_inside(2**22 + 5, "/etc/hosts") is None
     assert not shows_files(2**22 + 5)

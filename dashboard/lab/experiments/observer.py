@@ -172,7 +172,8 @@ class Observer:
     def _files(self, target: ObservationTarget) -> tuple[Resolver | None, tuple[HostsEntry, ...]]:
         engine = target.engine_pid or self._engine_pid
         text = read_inside(engine, target.resolv_conf) if target.resolv_conf else None
-        hosts = read_inside(engine, target.hosts) if target.hosts else None
+        # A block list may have several MiB; parse_hosts returns only its first entries.
+        hosts = read_inside(engine, target.hosts, truncate=True) if target.hosts else None
         parsed_hosts = parse_hosts(hosts.decode(errors="replace")) if hosts is not None else ()
         if text is None:
             return Resolver(origin=Origin.UNREADABLE), parsed_hosts

@@ -76,6 +76,15 @@ async def test_unreadable_files_are_marked(observer: Observer, netns: Netns, tmp
     assert state.hosts == ()
 
 
+async def test_a_block_list_in_the_hosts_file_hides_no_names(observer: Observer, netns: Netns, tmp_path: Path) -> None:
+    blocked = "".join(f"0.0.0.0 advertising-{number}.example.com\n" for number in range(40_000))
+    assert len(blocked) > 1024 * 1024
+    (tmp_path / "hosts").write_text(f"127.0.0.1 localhost\n{blocked}")
+    state = await observer.add(subject(netns, folder=tmp_path))
+    assert state.hosts[0].names == ("localhost",)
+    assert len(state.hosts) == 10_000
+
+
 async def test_binary_files_are_no_error(observer: Observer, netns: Netns, tmp_path: Path) -> None:
     (tmp_path / "resolv.conf").write_bytes(b"\xff\xfe\x00nameserver 192.0.2.53\nnameserver 192.0.2.54\n")
     (tmp_path / "hosts").write_bytes(b"192.0.2.7 \xff\xfe\n" + b"x" * 100_000)
