@@ -2,13 +2,15 @@
 
 import re
 
-from dashboard.core.comparison.cells import ObservedColumns, RowKey
+from dashboard.core.comparison.cells import Cell, ObservedColumns, RowKey
 from dashboard.core.comparison.name_cells import RESOLVED_SERVERS, has_resolved_servers
 from dashboard.core.comparison.phrases import (
     RowCells,
     agree,
     arms_of,
+    columns_named,
     columns_with_value,
+    has_address_of,
     if_host_mode,
     join_clauses,
     join_titles,
@@ -44,29 +46,45 @@ def explain_dns(observed: ObservedColumns, key: RowKey, cells: RowCells) -> str:
         if observed.engine is EngineKind.PODMAN:
             return PODMAN_ADDS
         return "The hosts file has the name where --add-host host.docker.internal:host-gateway added it."
-    container_names = {
-        name for c in observed.columns if c.container for name in (c.key, c.container.name, c.container.id[:12])
-    }
-    if key.key.removeprefix("lookup ") in container_names and any(
-        cell.note.startswith("by 127.0.0.11") for cell in answered
-    ):
-        return "Container names resolve only on user-defined networks, through Docker's resolver at 127.0.0.11."
-    if key.key.removeprefix("lookup ") in container_names and _is_answered_by_aardvark(observed, cells):
-        return (
-            "Container names resolve on user-defined networks, through aardvark-dns; "
-            "elsewhere a container resolves only its own, from its hosts file."
-        )
-    return "Each column asks its own hosts file and its own servers."
-
-
-def _is_answered_by_aardvark(observed: ObservedColumns, cells: RowCells) -> bool:
-    """Whether aardvark-dns answered the lookup of this row in at least one column."""
-    resolvers = {key: state.resolver for key, state in observed.states.items() if state.resolver is not None}
-    return any(
-        cells[key].text is not None and any(cells[key].note.startswith(f"by {server}") for server in one.nameservers)
-        for key, one in resolvers.items()
-        if one.origin is Origin.AARDVARK
+    return (
+        _explain_container_name(observed, key.key.removeprefix("lookup "), cells)
+        or "Each column asks its own hosts file and its own servers."
     )
+
+
+def _explain_container_name(observed: ObservedColumns, name: str, cells: RowCells) -> str:
+    """Returns which name servers answered the lookup of a container's name, and whether with the container's address.
+    Empty if ``name`` is not the name of a container, or if no server answered."""
+    named = columns_named(observed.columns, name)
+    if not named:
+        return ""
+    asking = [c for c in columns_with_value(observed, cells) if not cells[c.key].note.startswith("by hosts file")]
+    resolving = [c for c in asking if has_address_of(named, cells[c.key].text or "")]
+    others = [c for c in asking if c not in resolving]
+    if any(cells[c.key].note.startswith("by 127.0.0.11") for c in resolving):
+        origin = "Container names resolve only on user-defined networks, through Docker's resolver at 127.0.0.11"
+    elif any(_is_answered_by_aardvark(observed, c.key, cells[c.key]) for c in resolving):
+        origin = (
+            "Container names resolve on user-defined networks, through aardvark-dns; "
+            "elsewhere a container resolves only its own, from its hosts file"
+        )
+    else:
+        origin = ""
+    return join_clauses(
+        origin,
+        f"{join_titles(others)} {agree(others, 'gets', 'get')} an address that is not the container's: "
+        f"{agree(others, 'its', 'their')} name servers answer for this name, too"
+        if others
+        else "",
+    )
+
+
+def _is_answered_by_aardvark(observed: ObservedColumns, key: str, cell: Cell) -> bool:
+    """Whether aardvark-dns answered the lookup of this column."""
+    state = observed.states.get(key)
+    if state is None or state.resolver is None or state.resolver.origin is not Origin.AARDVARK:
+        return False
+    return any(cell.note.startswith(f"by {server}") for server in state.resolver.nameservers)
 
 
 def _explain_resolver(observed: ObservedColumns) -> str:

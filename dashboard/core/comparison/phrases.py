@@ -40,6 +40,18 @@ def columns_with_value(observed: ObservedColumns, cells: RowCells) -> list[Colum
     return [column for column in observed.columns if cells[column.key].text is not None]
 
 
+def columns_named(columns: Iterable[Column], name: str) -> list[Column]:
+    """Returns the columns whose container has this name. It may be the key of the arm, the name of the container or
+    its short id."""
+    return [c for c in columns if c.container and name in {c.key, c.container.name, c.container.id[:12]}]
+
+
+def has_address_of(columns: Iterable[Column], text: str) -> bool:
+    """Whether ``text``, the addresses that a lookup returned, contains one that the Engine assigned to these columns. A
+    search domain with a wildcard, or a name server that answers for unknown names, returns other addresses."""
+    return not {address for c in columns for address in c.networks.values()}.isdisjoint(text.split("\n"))
+
+
 def join_names(names: Iterable[str]) -> str:
     """Joins the names without duplicates: ``a``, ``a and b`` or ``a, b and c``."""
     unique = list(dict.fromkeys(names))

@@ -50,11 +50,33 @@ def looked_up(scene: tuple[Columns, States], name: str, **answers: Lookup) -> st
 
 def test_names_of_containers_resolve_on_user_defined_networks_only() -> None:
     scene = make_scene(("bridge", "user-bridge"))
-    answer = Lookup("user-bridge", "answer", ("172.19.0.2",), "127.0.0.11", 400)
+    (address,) = scene[0][-1].networks.values()
+    answer = Lookup("user-bridge", "answer", (address,), "127.0.0.11", 400)
     assert "only on user-defined networks" in looked_up(scene, "user-bridge", user_bridge=answer)
     public = replace(answer, name="www.example")
     assert looked_up(scene, "www.example", user_bridge=public) == (
         "Each column asks its own hosts file and its own servers."
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("host", ""),
+        (
+            "user-bridge",
+            "Container names resolve only on user-defined networks, through Docker's resolver at 127.0.0.11; ",
+        ),
+    ],
+)
+def test_an_address_from_a_wildcard_of_a_search_domain_is_not_the_container_s(name: str, reason: str) -> None:
+    scene = make_scene(("host", "user-bridge", "none"))
+    (address,) = scene[0][2].networks.values()
+    foreign = Lookup(name, "answer", ("203.0.113.80",), "192.0.2.53", 900)
+    docker = Lookup(name, "answer", (address if reason else "203.0.113.80",), "127.0.0.11", 400)
+    others = "this machine and host get" if reason else "this machine, host and user-bridge get"
+    assert looked_up(scene, name, machine=foreign, host=foreign, user_bridge=docker) == (
+        f"{reason}{others} an address that is not the container's: their name servers answer for this name, too."
     )
 
 
@@ -91,7 +113,8 @@ def test_podman_s_resolver_and_its_names_are_attributed_to_podman() -> None:
     aardvark = Resolver(("10.89.0.1",), ("dns.podman",), origin=Origin.AARDVARK)
     scene = change(on_podman(make_scene(("host", "bridge", "user-bridge"))), "user-bridge", resolver=aardvark)
     assert "user-bridge asks aardvark-dns" in why(scene, "dns", "resolver", "nameservers")
-    answer = Lookup("user-bridge", "answer", ("10.89.0.2",), "10.89.0.1", 400)
+    (address,) = scene[0][-1].networks.values()
+    answer = Lookup("user-bridge", "answer", (address,), "10.89.0.1", 400)
     assert "through aardvark-dns" in looked_up(scene, "user-bridge", user_bridge=answer)
     internal = Lookup("host.docker.internal", "answer", ("10.89.0.1",), "hosts file")
     assert looked_up(scene, "host.docker.internal", user_bridge=internal).startswith("Podman writes the name")

@@ -8,7 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 
 from dashboard.core.comparison.answer.comparison_table import ComparisonTable, join_addresses, one_line
 from dashboard.core.comparison.answer.outside import offer_to_the_lan
-from dashboard.core.comparison.phrases import agree, join_clauses, join_names, join_titles
+from dashboard.core.comparison.phrases import (
+    agree,
+    columns_named,
+    has_address_of,
+    join_clauses,
+    join_names,
+    join_titles,
+)
 from dashboard.core.experiments.launching.ports import may_belong_to
 from dashboard.core.experiments.messages import ArmStatus, Column, Relation, Row
 from dashboard.core.modes import MACHINE, Mode
@@ -116,17 +123,18 @@ def _resolver(table: ComparisonTable, row: Row) -> str:
 
 
 def _lookup(table: ComparisonTable) -> tuple[Row, str] | None:
-    names = {name for arm in table.arms if arm.container for name in (arm.key, arm.container.name)}
     for row in table.differing_rows("dns"):
         name = row.key.removeprefix("lookup ")
-        if not row.key.startswith("lookup ") or name not in names:
-            continue
-        resolving, missing = table.with_text(row), table.running_without_text(row)
-        if resolving and missing:
-            sentence = (
-                f"The container's name “{name}” resolves in {join_titles(resolving)}, not in {join_titles(missing)}."
+        named = columns_named(table.arms, name) if row.key.startswith("lookup ") else []
+        answered, missing = table.with_text(row), table.running_without_text(row)
+        resolving = [column for column in answered if has_address_of(named, row.cells[column.key] or "")]
+        others = [column for column in answered if column not in resolving]
+        if resolving and (missing or others):
+            not_in = f", not in {join_titles(missing)}" if missing else ""
+            return row, join_clauses(
+                f"The container's name “{name}” resolves in {join_titles(resolving)}{not_in}",
+                f"{join_titles(others)} {agree(others, 'gets', 'get')} another address" if others else "",
             )
-            return row, sentence
     return None
 
 

@@ -28,10 +28,17 @@ def of_modes(*modes: str, publish: int | None = 8080) -> dict[str, str]:
     return sentences(*make_scene(modes, publish=publish))
 
 
-def with_lookup(modes: tuple[str, ...], name: str, *finding: str) -> dict[str, str]:
+def with_lookup(modes: tuple[str, ...], name: str, *finding: str, foreign: tuple[str, ...] = ()) -> dict[str, str]:
+    """The statements if the columns ``finding`` get the address of the arm ``name``, and the columns ``foreign`` get an
+    address from a search domain with a wildcard."""
     columns, states = make_scene(modes)
-    answer = {True: Lookup(name, "answer", ("172.18.0.2",), "127.0.0.11"), False: Lookup(name, "no such name")}
-    looked = {key: replace(state, lookups=(answer[key in finding],)) for key, state in states.items()}
+    address = next((one for column in columns if column.key == name for one in column.networks.values()), "192.0.2.9")
+    found, missing = Lookup(name, "answer", (address,), "127.0.0.11"), Lookup(name, "no such name")
+    wildcard = Lookup(name, "answer", ("203.0.113.80",), "192.0.2.53")
+    looked = {
+        key: replace(state, lookups=(found if key in finding else wildcard if key in foreign else missing,))
+        for key, state in states.items()
+    }
     return sentences(columns, looked)
 
 
@@ -95,6 +102,17 @@ CASES = [
         with_lookup(THREE, "bridge", "user-bridge"),
         "The container's name “bridge” resolves in user-bridge, not in host and bridge.",
     ),
+    (
+        "lookup",
+        with_lookup(THREE, "user-bridge", "user-bridge", foreign=("host",)),
+        "The container's name “user-bridge” resolves in user-bridge, not in bridge; host gets another address.",
+    ),
+    (
+        "lookup",
+        with_lookup(THREE, "user-bridge", "user-bridge", foreign=("host", "bridge")),
+        "The container's name “user-bridge” resolves in user-bridge; host and bridge get another address.",
+    ),
+    ("lookup", with_lookup((*THREE, "none"), "host", foreign=THREE), None),
     ("lookup", with_lookup(THREE, "example.org", "user-bridge"), None),
     ("lookup", with_lookup(THREE, "bridge", *THREE, MACHINE), None),
     ("hosts", of_modes("host", "bridge"), "The hosts file of host lists “lab-1”; that of bridge does not."),
