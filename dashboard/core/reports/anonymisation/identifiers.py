@@ -23,14 +23,14 @@ from dashboard.core.namespaces.hosts_file import is_address
 from dashboard.core.namespaces.state import HostsEntry, Interface, Listener, Lookup, NamespaceState, Resolver, Route
 from dashboard.core.paths.model import MACHINE_KEY, Path
 from dashboard.core.reports.anonymisation.pseudonyms import Address, Network
-from dashboard.core.reports.model import ReportContent
+from dashboard.core.reports.model import ClaimResult, ReportContent
 
-#: Names that many machines have in common.
+#: Names that many machines have in common, and the search domain that claims use.
 KNOWN_NAMES = frozenset(
     """localhost localhost.localdomain localhost4 localhost6 localhost4.localdomain4 localhost6.localdomain6
     broadcasthost ip6-localhost ip6-loopback ip6-localnet ip6-mcastprefix ip6-allnodes ip6-allrouters ip6-allhosts
     host.docker.internal gateway.docker.internal kubernetes.docker.internal example.com example.org example.net
-    docker.io index.docker.io registry-1.docker.io ghcr.io quay.io""".split()  # noqa: SIM905 - read as one list
+    docker.io index.docker.io registry-1.docker.io ghcr.io quay.io lab.example""".split()  # noqa: SIM905 - read as one list
 )
 #: Words of Docker and Netmodes. A host of such a name is replaced in fields for names only.
 COMMON_WORDS = frozenset(
@@ -56,6 +56,14 @@ REMOVED = "[removed]"
 _LONG_ID = re.compile(r"(?<![0-9a-f])(?<!sha256:)[0-9a-f]{64}(?![0-9a-f])")
 _ADDRESS = re.compile(r"[0-9A-Fa-f:.]{2,45}")
 _MAC = re.compile(r"(?<![0-9A-Fa-f:])(?:[0-9a-f]{2}:){5}[0-9a-f]{2}(?![0-9A-Fa-f:])")
+#: An interface that systemd named after its MAC address (systemd.net-naming-scheme(7)).
+_NAMED_BY_MAC = re.compile(r"\b(?:en|wl|ww)x([0-9a-f]{12})\b")
+#: The engine's name in ``ClaimResult.engine``; neither the id of a private host nor an address.
+_ENGINE_NAME = re.compile(r" \((?!private host )([^/]+)\)$")
+#: The machine's host name in the evidence of claims about host names.
+_EVIDENCE_NAME = re.compile(r"^(?:machine: host name (\S+),|host name of the machine: (\S+)$)")
+#: The search domains in the evidence of claims about resolv.conf.
+_EVIDENCE_SEARCH = re.compile(r"[:;] (?:search|domain) ([^;]+)")
 
 
 @dataclass(slots=True)
@@ -131,6 +139,7 @@ def find_identifiers(content: ReportContent) -> Identifiers:
     for text in collect_texts(content):
         identifiers.ids.update(_LONG_ID.findall(text))
         identifiers.macs.update(_MAC.findall(text))
+        identifiers.macs.update(":".join(re.findall("..", mac)) for mac in _NAMED_BY_MAC.findall(text))
         identifiers.addresses.update(_addresses(text))
     return identifiers
 
@@ -166,12 +175,25 @@ def _collect(one: Any, identifiers: Identifiers, own: set[str]) -> None:
     elif isinstance(one, ArmSpec):
         _collect_arm(one, identifiers, own)
         _collect_machine(one, identifiers)
+    elif isinstance(one, ClaimResult):
+        identifiers.names.update(_names_of_claim(one))
     elif isinstance(one, Cause) and one.source is Source.PERSON and one.actor:
         identifiers.authors.add(one.actor)
     elif isinstance(one, Interface):
         identifiers.networks.update(_networks(f"{a.address}/{a.prefix}" for a in one.addresses))
     elif isinstance(one, Route):
         identifiers.networks.update(_networks([one.destination]))
+
+
+def _names_of_claim(claim: ClaimResult) -> Iterator[str]:
+    """Yields the names of the engine and the machine, and the search domains, that the texts of a claim contain.
+    Reports of earlier versions have no ``engine``."""
+    yield from _ENGINE_NAME.findall(claim.engine)
+    for line in claim.evidence:
+        if named := _EVIDENCE_NAME.match(line):
+            yield named[1] or named[2]
+        for domains in _EVIDENCE_SEARCH.findall(line):
+            yield from domains.split()
 
 
 def _collect_machine(one: Column | ArmSpec, identifiers: Identifiers) -> None:

@@ -12,11 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dashboard.core.claims.catalogue.host_mode_shares import judge_copied_hostname, judge_interfaces, judge_own_hostname
+from dashboard.core.claims.catalogue.resolv_conf import judge_only
 from dashboard.core.comparison.rows import compare
 from dashboard.core.experiments.journal import Attempt, Cause, Entry, Facts, Source, Trial, replay
 from dashboard.core.experiments.messages import Check, ContainerRef, EngineRef
 from dashboard.core.modes import ArmSpec, Mode
-from dashboard.core.namespaces.state import HostsEntry, Lookup
+from dashboard.core.namespaces.state import HostsEntry, Lookup, NamespaceState
 from dashboard.core.reports.anonymisation.anonymise import Replacement, anonymise
 from dashboard.core.reports.model import ReportContent, canonical
 from dashboard.core.reports.validate import validate_content
@@ -147,6 +149,35 @@ def test_the_engine_of_a_claim_loses_its_name_and_keeps_its_version() -> None:
     )
     anonymous, _ = anonymise(replace(make_content(), claims=claims))
     assert [one.engine for one in anonymous.claims] == ["Docker Engine 26.1.5"] * 2
+
+
+def test_a_report_of_claims_names_neither_the_machine_nor_its_search_domain() -> None:
+    """These claims are harmless: they run on the user's own engine."""
+    name, domain, usb = "ada-laptop", "corp.internal", "enx0050b6123456"
+    machine = NamespaceState(1, hostname=name, namespaces={"uts": 1}, interfaces=(make_interface(usb, 2),))
+    judgements = (
+        judge_copied_hostname((machine, replace(machine, namespaces={"uts": 2}))),
+        judge_own_hostname((machine, replace(machine, hostname="mine"))),
+        judge_only("127.0.0.11", "", "ndots:0")(f"nameserver 127.0.0.11\nsearch {domain} x\noptions ndots:0\n"),
+        judge_interfaces((machine, machine)),
+    )
+    (claim,) = make_content().claims
+    claims = tuple(replace(claim, verdict=one.verdict, evidence=one.evidence, engine="") for one in judgements)
+    anonymous, replaced = anonymise(replace(make_content(), experiment=None, measurements=(), claims=claims))
+    left = canonical(anonymous).decode()
+    assert [text for text in (name, domain, usb.removeprefix("enx")) if text in left] == []
+    assert {one.before for one in replaced} >= {name, domain, usb.removeprefix("enx")}
+    copied, own, resolver, _ = (one.evidence for one in anonymous.claims)
+    assert copied[0].removeprefix("machine").partition(",")[0] == copied[1].removeprefix("container").partition(",")[0]
+    assert own[0] == "host name in the container: mine"
+    assert resolver[0].endswith(".example x; options ndots:0")
+
+
+def test_the_name_of_the_engine_of_a_claim_is_replaced_in_evidence_and_notes() -> None:
+    (claim,) = make_content().claims
+    claims = (replace(claim, engine="Docker Engine 26.1.5 (my-laptop)"), replace(claim, engine="x (private host abc)"))
+    notes = anonymous_notes("my-laptop abc lab.example", experiment=None, claims=claims)
+    assert notes == "host1.example abc lab.example"
 
 
 def test_figures_programs_ports_and_versions_are_kept() -> None:
