@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dashboard.core.experiments.journal import Cause, Source, stopped
-from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.operations.machines import place_of
 from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.registry import folders, group_hosts, is_starting
@@ -179,13 +178,14 @@ async def mark_stopped(context: Context, record: Record, notice: str) -> None:
     """Records in the database that an experiment without containers has stopped. ``notice`` is the reason, as a
     sentence."""
     view = await context.database.run(journal_store.view, record.id)
-    await context.database.run(experiment_store.set_wanted, record.id, Wanted.STOPPED)
-    await context.database.run(experiment_store.release, record.id)
+    newest = await context.database.run(experiment_store.request_end, record.id)  # its round ends too
+    record = newest or record
     # The view has no head if no lab has started the experiment.
     shown = view if view.head is not None else experiment_store.waiting_view(record)
     assert shown.head is not None  # noqa: S101 - waiting_view has one
-    head, facts = stopped(shown.head, shown.columns, context.clock(), notice)
+    head, facts = stopped(shown.head, shown.columns, context.clock(), notice, record.round)
     journal = JournalWriter(record.id, view, context.database, context.publisher, context.clock)
     journal.append(Cause(Source.LAB, "reap"), facts, notice.rstrip("."))
     await journal.flush()
-    await context.database.run(experiment_store.save_head, record.id, head, view.seq)
+    save = experiment_store.save_head
+    await context.database.run(save, record.id, head, view.seq, of_round=record.round)

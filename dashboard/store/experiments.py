@@ -119,10 +119,11 @@ def create_experiment(
 
 
 @audited
-def set_wanted(experiment: str, wanted: Wanted, *, again: bool = False) -> bool:
+def set_wanted(experiment: str, wanted: Wanted, *, again: bool = False, new_round: int = 0) -> bool:
     """Stores the wanted state of an experiment. If ``again`` is true, its arms are launched again; raises NoSpaceError
-    or MachineClosedError if that is not possible. Returns False if the experiment does not exist or is being removed.
-    If ``wanted`` is removed and the machine is revoked, deletes the experiment at once, because no lab would."""
+    or MachineClosedError if that is not possible. ``new_round`` is the least number of the new round. Returns False if
+    the experiment does not exist or is being removed. If ``wanted`` is removed and the machine is revoked, deletes the
+    experiment at once, because no lab would."""
     if again:
         require_space()
     with transaction.atomic():
@@ -137,7 +138,7 @@ def set_wanted(experiment: str, wanted: Wanted, *, again: bool = False) -> bool:
         row.wanted = wanted
         changed = ["wanted", "round"]
         if again:
-            row.round += 1
+            row.round = max(row.round + 1, new_round)
             row.arms.update(container_id="")
             if row.phase in ENDED:
                 # No longer an ended phase: retention must not delete the experiment before the lab has begun the round.
@@ -248,6 +249,15 @@ def save_head(
 def release(experiment: str) -> None:
     """Records that no command drives the experiment any longer, so that the lab drives it."""
     Experiment.objects.filter(pk=experiment).update(driver="")
+
+
+@transaction.atomic
+def request_end(experiment: str) -> Record | None:
+    """Records that an experiment is to be stopped and that no command drives it. Returns its newest record, or None if
+    it does not exist. A launch that is requested later has a newer round than this record."""
+    set_wanted(experiment, Wanted.STOPPED)
+    release(experiment)
+    return load(experiment)
 
 
 def delete(experiment: str) -> None:

@@ -27,9 +27,11 @@ from dashboard.lab.reaper import Reaped, reap, reap_everything, reap_hosts
 from dashboard.models import Experiment, Report
 from dashboard.store import experiments as experiment_store
 from dashboard.store import machines
+from dashboard.store.experiments import Record
 from dashboard.store.operations.advisory_lock import lab_of
 from dashboard.store.reports import saved
 from dashboard.store.reports.saved import delete, import_file
+from tests.core.machine_scenes import make_head
 from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import LabHarness
 from tests.support.reports import make_file
@@ -51,6 +53,37 @@ async def test_experiments_that_a_dead_server_left_are_removed_and_marked_stoppe
     assert {one.status for one in view.columns if one.container} == {ArmStatus.GONE}
     assert await fake_lab.database.run(experiment_store.load_unsettled) == ()
     assert (await reap(fake_lab.context)).removed == ()
+
+
+async def test_a_round_that_no_lab_has_begun_ends_with_its_experiment(fake_lab: LabHarness) -> None:
+    """Otherwise the experiment would be shown as waiting for a lab."""
+    identity = await fake_lab.running("host")
+    await fake_lab.lab.close()
+    await fake_lab.database.run(lambda: experiment_store.set_wanted(identity, Wanted.RUNNING, again=True))
+    await reap(fake_lab.context)
+    head, record = (await fake_lab.view(identity)).head, await fake_lab.record(identity)
+    assert head is not None
+    assert (head.phase, head.round, record.round) == (Phase.STOPPED, 2, 2)
+
+
+async def test_a_launch_that_is_requested_during_a_cleanup_does_not_end(
+    fake_lab: LabHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    identity = await fake_lab.running("host")
+    await fake_lab.lab.close()
+    request_end = experiment_store.request_end
+
+    def request_end_and_launch(experiment: str) -> Record | None:
+        record = request_end(experiment)
+        experiment_store.save_head(experiment, make_head(experiment, Phase.STOPPED))
+        experiment_store.set_wanted(experiment, Wanted.RUNNING, again=True)
+        return record
+
+    monkeypatch.setattr(experiment_store, "request_end", request_end_and_launch)
+    await reap(fake_lab.context)
+    head, record = (await fake_lab.view(identity)).head, await fake_lab.record(identity)
+    assert head is not None
+    assert (head.round, record.round, record.wanted, record.phase) == (1, 2, Wanted.RUNNING, Phase.WAITING)
 
 
 async def test_experiments_of_a_living_server_are_kept(fake_lab: LabHarness, fake: FakeEngine) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from dashboard.core.experiments.journal import Cause, Entry, Facts, Source, View, replay
 from dashboard.core.experiments.lifecycle import Wanted
+from dashboard.core.experiments.machines.heads import apply_requests
 from dashboard.core.experiments.messages import Phase
 from dashboard.core.operations.machines import MachineFacts
 from dashboard.models import AuditEntry, Experiment, JournalEntry
@@ -212,6 +213,47 @@ def test_a_drained_machine_does_not_prevent_the_others(whole: str) -> None:
     with pytest.raises(MachineClosedError, match="drained"):
         parts.set_wanted(whole, Wanted.RUNNING, again=True)
     assert load(whole).round == 2
+
+
+def begin(identity: str, name: str) -> None:
+    """The lab of a machine begins the round that is requested from it, and its arms run."""
+    part = ids(identity)[name]
+    seq = journal_store.newest([part])[part][0]
+    head = make_head(round=load(part).round)
+    journal_store.append(part, [Entry(seq + 1, 3000.0, Cause(Source.LAB, "launch"), Facts(head=head), "running")])
+
+
+def shown_phase(identity: str) -> Phase:
+    head = parts.view(load(identity)).head
+    assert head is not None
+    return apply_requests(head, (), 0.0, load(identity).round).phase
+
+
+def test_an_experiment_whose_machines_are_drained_in_turn_waits_until_a_lab_has_begun_the_round() -> None:
+    """As during an upgrade of the machines."""
+    for name in ("lab2", "lab3"):
+        machines.register(name, {}, MachineFacts())
+    identity = parts.create(make_spec("host", machines=["lab2", "lab3"]))
+    for name in ("lab2", "lab3"):
+        begin(identity, name)
+    for drained, other in (("lab2", "lab3"), ("lab3", "lab2")):
+        machines.set_draining(drained, draining=True)
+        assert parts.set_wanted(identity, Wanted.RUNNING, again=True)
+        assert shown_phase(identity) is Phase.WAITING
+        begin(identity, other)
+        assert shown_phase(identity) is Phase.RUNNING
+        machines.set_draining(drained, draining=False)
+
+
+def test_an_experiment_no_longer_waits_when_one_lab_has_begun_the_round_and_another_is_absent(whole: str) -> None:
+    for name in ("server", "lab2"):
+        begin(whole, name)
+    parts.set_wanted(ids(whole)["lab2"], Wanted.RUNNING, again=True)
+    begin(whole, "lab2")
+    parts.set_wanted(whole, Wanted.RUNNING, again=True)
+    assert shown_phase(whole) is Phase.WAITING
+    begin(whole, "server")
+    assert shown_phase(whole) is Phase.RUNNING
 
 
 def test_an_experiment_has_ended_when_it_has_on_all_machines(whole: str) -> None:

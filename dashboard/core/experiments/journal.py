@@ -101,11 +101,14 @@ class Facts:
     trial: Trial | UnsetType = UNSET
 
 
-def stopped(head: ExperimentHead, columns: Iterable[Column], at: float, notice: str) -> tuple[ExperimentHead, Facts]:
+def stopped(
+    head: ExperimentHead, columns: Iterable[Column], at: float, notice: str, requested_round: int
+) -> tuple[ExperimentHead, Facts]:
     """Returns the head of an experiment after a stop, and the facts that record the stop in the journal.
 
     ``head`` and ``columns`` are those before the stop. ``notice`` becomes the notice of the new head. The containers
-    must already have been removed.
+    must already have been removed. ``requested_round`` is the newest round that was requested. The stop ends it even if
+    no lab has begun it. If no lab has ever begun a round, the head has none.
     """
     gone = tuple(
         replace(column, status=ArmStatus.GONE, published=())
@@ -113,7 +116,8 @@ def stopped(head: ExperimentHead, columns: Iterable[Column], at: float, notice: 
         else column
         for column in columns
     )
-    head = replace(head, phase=Phase.STOPPED, stopped_at=at, notice=notice)
+    ended_round = requested_round if head.round else 0
+    head = replace(head, phase=Phase.STOPPED, stopped_at=at, notice=notice, round=ended_round)
     return head, Facts(head=head, columns=gone)
 
 

@@ -45,16 +45,14 @@ def _end(experiment: str, reason: str) -> None:
     if record is None or record.wanted is Wanted.REMOVED:
         experiment_store.delete(experiment)
         return
-    experiment_store.set_wanted(experiment, Wanted.STOPPED)
-    experiment_store.release(experiment)
-    _write_end(record, reason)
+    _write_end(experiment_store.request_end(experiment) or record, reason)
 
 
 def _write_end(record: Record, reason: str) -> None:
     view, now = journal_store.view(record.id), shared_clock()
     shown = view if view.head is not None else experiment_store.waiting_view(record)
     assert shown.head is not None  # noqa: S101 - waiting_view has one
-    head, facts = stopped(shown.head, shown.columns, now, reason)
+    head, facts = stopped(shown.head, shown.columns, now, reason, record.round)
     entry = Entry(view.seq + 1, now, Cause(Source.LAB, "revoked"), facts, reason.rstrip("."))
     journal_store.append(record.id, [entry])
     experiment_store.save_head(record.id, head, entry.seq)

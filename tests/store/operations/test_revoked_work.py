@@ -7,6 +7,7 @@ from django.db import DatabaseError
 
 from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
 from dashboard.core.experiments.lifecycle import Wanted
+from dashboard.core.experiments.machines.heads import apply_requests
 from dashboard.core.experiments.messages import Phase
 from dashboard.core.measurements.measurement import Options, Probe
 from dashboard.core.operations.machines import MachineFacts
@@ -18,6 +19,7 @@ from dashboard.store.machines import MachineClosedError
 from dashboard.store.measurements import runs as measurement_store
 from dashboard.store.operations import revoked_work
 from dashboard.store.operations.revoked_work import end_work
+from tests.core.machine_scenes import make_head
 from tests.support.specs import make_spec
 
 pytestmark = pytest.mark.django_db
@@ -50,6 +52,18 @@ def test_everything_that_ran_on_a_revoked_machine_has_ended_with_the_reason() ->
     assert ClaimRun.objects.get(pk=claims).state == claim_runs.CANCELLED
     end_work("lab2")
     assert journal_store.newest([there])[there][0] == 1, "once is enough"
+
+
+def test_a_round_that_the_lab_of_a_revoked_machine_has_not_begun_has_ended() -> None:
+    experiment = launch("lab2")
+    journal_store.append(experiment, [Entry(1, 1.0, Cause(Source.LAB), Facts(head=make_head(experiment)), "running")])
+    experiment_store.set_wanted(experiment, Wanted.RUNNING, again=True)
+    machines.revoke("lab2")
+    end_work("lab2")
+    head = journal_store.view(experiment).head
+    assert head is not None
+    shown = apply_requests(head, (), 0.0, Experiment.objects.get(pk=experiment).round)
+    assert (shown.phase, shown.notice) == (Phase.STOPPED, "The machine “lab2” was revoked.")
 
 
 def test_an_experiment_that_cannot_be_ended_does_not_prevent_the_end_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
