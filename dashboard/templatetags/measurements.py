@@ -16,7 +16,7 @@ from dashboard.core.measurements.measurement import ANSWERED_BY_US, Environment,
 from dashboard.core.measurements.schedule import describe_share
 from dashboard.core.measurements.series_labels import label_signatures
 from dashboard.core.reports.charts import MAX_BANDS
-from dashboard.core.reports.view import environment_facts
+from dashboard.core.reports.facts import environment_facts
 from dashboard.templatetags.words import WORDS
 from dashboard.web.measurements import presenters as measurement_presenters
 

@@ -12,8 +12,8 @@ from dashboard.core.experiments.messages import TimelineItem
 from dashboard.core.measurements.charts import LineView
 from dashboard.core.measurements.formatting import format_offset, moment_of
 from dashboard.core.reports.charts import LineChart
+from dashboard.core.reports.facts import Fact
 from dashboard.core.reports.model import split_evidence
-from dashboard.core.reports.view import Fact
 from dashboard.export.notes import render_notes
 from dashboard.web.reports.presenters import present_run
 

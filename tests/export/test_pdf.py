@@ -20,9 +20,10 @@ from pypdf import PdfReader
 from dashboard.core.experiments.messages import TimelineItem
 from dashboard.core.paths.model import MEASURED_KINDS
 from dashboard.core.reports.document import BREAK
+from dashboard.core.reports.facts import Fact
 from dashboard.core.reports.model import ClaimResult, ClaimVerdict
 from dashboard.core.reports.summary import Summary
-from dashboard.core.reports.view import Fact, ReportView, build_view
+from dashboard.core.reports.view import ReportView, build_view
 from dashboard.export import pdf as module
 from dashboard.export.pdf import NoPdfError, pdf, read_notes
 from tests.core.report_builders import make_content, make_run

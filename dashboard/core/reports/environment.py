@@ -89,9 +89,10 @@ _BEHIND_RULES = _on(
 
 
 def _engine(where: ReportEnvironment) -> str:
-    engine, environment = where.engine, where.environment
-    kind = engine.kind if engine is not None else environment.engine_kind
-    version = (engine.version if engine is not None else "") or environment.engine
+    # The engine of the environment first: on several machines, only one of them was measured.
+    kind, version = where.environment.engine_kind, where.environment.engine
+    if not version and where.engine is not None:
+        kind, version = where.engine.kind, where.engine.version
     return version if kind is EngineKind.DOCKER else describe_engine(kind, version)
 
 

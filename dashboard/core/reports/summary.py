@@ -21,6 +21,7 @@ from dashboard.core.measurements.series_labels import name_series
 from dashboard.core.modes import is_observer
 from dashboard.core.namespaces.state import NamespaceState
 from dashboard.core.paths.words import describe_path
+from dashboard.core.reports.facts import describe_machines
 from dashboard.core.reports.model import ClaimResult, ClaimVerdict, FrozenRun, ReportContent
 
 #: A higher load average per core may disturb a measurement.
@@ -55,7 +56,9 @@ def _format_count(number: int, one: str) -> str:
     return f"{number} {one}{'' if number == 1 else 's'}"
 
 
-def _describe_engine(content: ReportContent) -> str:
+def _describe_engine(content: ReportContent, columns: Sequence[Column]) -> str:
+    if machines := describe_machines(columns):
+        return "on " + join_names(f"{name} ({text})" if text else name for name, text in machines.items())
     environment, experiment = content.environment, content.experiment
     version = experiment.engine.version if experiment is not None else environment.engine
     kernel = (experiment.engine.kernel if experiment is not None else "") or environment.kernel
@@ -85,7 +88,7 @@ def describe_comparison(content: ReportContent, columns: Sequence[Column] = ()) 
     if content.claims:
         parts.append(_format_count(len(content.claims), "tested claim"))
     text = "; ".join(part for part in parts if part) or "Nothing was compared"
-    engine = _describe_engine(content)
+    engine = _describe_engine(content, columns)
     return with_full_stop(f"{text}, {engine}" if engine else text)
 
 

@@ -12,37 +12,28 @@ import msgspec
 
 from dashboard.core.comparison.rows import compare
 from dashboard.core.diagram.topology import draw
-from dashboard.core.experiments.engine_kind import ENGINE_NAMES
 from dashboard.core.experiments.initial_columns import initial_columns
 from dashboard.core.experiments.journal import replay
 from dashboard.core.experiments.messages import EngineRef
 from dashboard.core.experiments.stream import Snapshot
 from dashboard.core.experiments.timeline import timeline_item
-from dashboard.core.measurements.conditions import describe_conditions
 from dashboard.core.measurements.formatting import mode_of
 from dashboard.core.measurements.headline import label_of
 from dashboard.core.measurements.histogram import BadHistogram, cumulative_shares, merge_histograms, percentiles
-from dashboard.core.measurements.measurement import Block, Environment, Measurement, Probe
+from dashboard.core.measurements.measurement import Block, Measurement, Probe
 from dashboard.core.measurements.statistics import median
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.state import NamespaceState
+from dashboard.core.reports.facts import Fact, environment_facts, report_facts
 from dashboard.core.reports.model import ClaimResult, FrozenExperiment, FrozenRun, Origin, ReportContent
 from dashboard.core.reports.summary import Summary, summarise
 
-VERSION = 4
+VERSION = 5
 #: The maximum number of points of a line in a chart; figures are computed from all blocks.
 MAX_ROUNDS = 400
 ECDF_POINTS = 120
 #: The percentiles of the table of a distribution.
 PERCENTS = (10, 25, 50, 75, 90, 99, 99.9)
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """A fact with its label. ``text`` may have several lines."""
-
-    label: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,45 +180,6 @@ def summarise_run(run: FrozenRun, modes: Mapping[str, str]) -> tuple[SeriesSumma
     return tuple(summaries)
 
 
-def environment_facts(environment: Environment, engine: EngineRef | None = None) -> tuple[Fact, ...]:
-    """Returns the known facts about the machine and the engine. ``engine`` is the engine of the report's experiment; if
-    it is None, all facts are taken from ``environment``."""
-    cores = [str(one) for one in (environment.client_core, environment.responder_core) if one is not None]
-    switch = {True: "on", False: "off", None: ""}
-    loads = [
-        f"{when} {' '.join(f'{value:.2f}' for value in load)}"
-        for when, load in (("before", environment.load_before), ("after", environment.load_after))
-        if load is not None
-    ]
-    conditions = environment.measured_in
-    version = f"{environment.engine} (API {environment.engine_api})" if environment.engine else ""
-    if engine is not None and engine.version:
-        version = f"{engine.version} (API {engine.api})"
-    kind = engine.kind if engine is not None else environment.engine_kind
-    system = engine.system if engine is not None else ""
-    kernel = environment.kernel or (engine.kernel if engine is not None else "")
-    facts = (
-        ("operating system", system),
-        ("kernel", f"{kernel} {environment.machine}".strip()),
-        ("processor", environment.cpu_model),
-        ("cores", str(environment.cores) if environment.cores else ""),
-        ("cores of client and responder", " and ".join(cores) if len(cores) == 2 else ""),
-        ("frequency governor", environment.governor),
-        ("conditions", describe_conditions(conditions, environment.cores_awake) if conditions is not None else ""),
-        ("virtualisation", environment.virtualisation),
-        (ENGINE_NAMES[kind], version),
-        ("Engine host name", engine.name if engine is not None else ""),
-        ("private host", "yes: Netmodes started this Engine" if engine is not None and engine.private else ""),
-        ("docker-proxy", switch[environment.userland_proxy]),
-        ("firewall backend", environment.firewall_backend),
-        ("MTU", "\n".join(f"{name} {mtu}" for name, mtu in environment.mtu.items())),
-        ("offloads", "\n".join(f"{name}: {', '.join(one)}" for name, one in environment.offloads.items())),
-        ("load average", "\n".join(loads)),
-        ("Python", environment.python),
-    )
-    return tuple(Fact(label, text) for label, text in facts if text)
-
-
 def _evidence(content: ReportContent, snapshot: Snapshot | None) -> tuple[Fact, ...]:
     facts = []
     experiment = content.experiment
@@ -274,7 +226,7 @@ def build_view(content: ReportContent) -> ReportView:
             for run in content.measurements
         ),
         claims=content.claims,
-        environment=environment_facts(content.environment, experiment.engine if experiment is not None else None),
+        environment=report_facts(content, snapshot.columns if snapshot is not None else ()),
         evidence=_evidence(content, snapshot),
         modes=modes,
         notes=content.notes,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.core.measurements.measurement import Probe
+from dashboard.core.measurements.measurement import Environment, Probe
 from dashboard.core.reports.environment import (
     FACTS,
     ReportEnvironment,
@@ -63,9 +63,17 @@ def test_a_fact_is_suspected_only_on_paths_that_it_affects(
 
 
 def test_another_engine_is_suspected_only_on_paths_through_its_rules() -> None:
-    other = replace(HERE, engine=replace(ENGINE, version="29.0"))
+    other = there(engine="29.0")
     assert list_suspects(HERE, other, "published-dnat", Probe.TCP_RR) == ("Docker Engine",)
     assert list_suspects(HERE, other, "loopback", Probe.TCP_RR) == ()
+
+
+def test_the_engine_is_that_of_the_newest_measurement_if_it_is_known() -> None:
+    """The experiment may have run on several machines, of which one was measured."""
+    several = replace(HERE, engine=replace(ENGINE, version="26.1.5, 5.4.2"))
+    assert list_suspects(HERE, several, "published-dnat", Probe.TCP_RR) == ()
+    rows = {row.key: row for row in compare_environments([replace(several, environment=Environment()), HERE])}
+    assert rows["engine"].texts == ("26.1.5, 5.4.2", "26.1.5")
 
 
 def test_another_image_is_suspected_only_for_requests_that_its_program_answers() -> None:

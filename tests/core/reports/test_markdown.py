@@ -11,9 +11,10 @@ from markdown_it.token import Token
 
 from dashboard.core.experiments.messages import Relation, Row
 from dashboard.core.measurements.measurement import Options
+from dashboard.core.reports.facts import Fact
 from dashboard.core.reports.markdown import escape, markdown
 from dashboard.core.reports.model import ClaimResult, ClaimVerdict
-from dashboard.core.reports.view import Fact, ReportView, build_view
+from dashboard.core.reports.view import ReportView, build_view
 from tests.core.report_builders import make_content, make_experiment, make_run
 from tests.core.scenes import make_scene
 

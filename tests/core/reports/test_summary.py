@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from dashboard.core.experiments.messages import ArmStatus
+from dashboard.core.experiments.engine_kind import EngineKind
+from dashboard.core.experiments.messages import ArmStatus, ReportedEngine
 from dashboard.core.measurements.conditions import Conditions
 from dashboard.core.measurements.headline import write_headline
 from dashboard.core.measurements.measurement import (
@@ -34,7 +35,9 @@ from dashboard.core.reports.summary import (
 )
 from dashboard.core.reports.view import build_snapshot
 from tests.core.builders import make_column
+from tests.core.machine_scenes import SERVER, two_machines
 from tests.core.report_builders import make_content, make_experiment, make_run
+from tests.support.reports import with_scene
 
 MINUS = "\N{MINUS SIGN}"
 CLAIM = ClaimResult("dns", "Names resolve.", "FACTS", ClaimVerdict.HOLDS)
@@ -136,6 +139,18 @@ def test_headlines_are_those_that_prove_something_each_once() -> None:
     undecided = replace(run, measurement=replace(run.measurement, comparisons=()))
     assert list_headlines((undecided, run, replace(run, id="r2"))) == (headline.sentence,)
     assert list_headlines((undecided,)) == ()
+
+
+def test_the_first_sentence_names_the_engine_and_kernel_of_each_machine() -> None:
+    """The environment is that of the newest measurement, which ran on one of them."""
+    podman = ReportedEngine("5.4.2", EngineKind.PODMAN, kernel="6.1.0")
+    columns, states = two_machines(facts=(SERVER, podman))
+    content = with_scene(columns, states, measurements=(make_run(("host",)),))
+    assert describe_comparison(content, columns).endswith(
+        ", on server (Docker Engine 28.5.2 and kernel 6.12.0) and lab2 (Podman 5.4.2 and kernel 6.1.0)."
+    )
+    columns, _states = two_machines(facts=(SERVER, None))
+    assert describe_comparison(content, columns).endswith(" (Docker Engine 28.5.2 and kernel 6.12.0) and lab2.")
 
 
 @pytest.mark.parametrize(
