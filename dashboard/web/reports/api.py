@@ -3,7 +3,6 @@
 from datetime import timedelta
 from typing import Any, Literal
 
-from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router, Schema, Status
 from pydantic import ConfigDict, Field
@@ -19,6 +18,7 @@ from dashboard.store.reports import saved as saved_reports
 from dashboard.store.reports import shares as report_shares
 from dashboard.store.reports.listing import ListedReport
 from dashboard.store.reports.saved import ImportResult
+from dashboard.web.http.addresses.own_addresses import join_address
 from dashboard.web.http.api_responses import Refusal, json_response
 from dashboard.web.http.database import to_db_thread
 from dashboard.web.http.threaded_views import Check, run_cancellable
@@ -270,7 +270,7 @@ async def share(request: HttpRequest, identity: str, body: ShareIn) -> Any:
         return report_shares.create(identity, document, expires_at=expires_at, scrubbed=body.scrub)
 
     token = await to_db_thread(make)
-    url = await sync_to_async(request.build_absolute_uri)(f"/r/{token}/")
+    url = f"{(await to_db_thread(join_address, request)).origin}/r/{token}/"
     return Status(
         201, {"url": url, "expires_at": None if expires_at is None else expires_at.isoformat(), "scrubbed": body.scrub}
     )

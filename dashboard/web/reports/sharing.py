@@ -14,6 +14,7 @@ from dashboard.export.bundle import styles
 from dashboard.export.html import plain_policy, policy_of
 from dashboard.store.operations.database_clock import shared_now
 from dashboard.store.reports import shares as report_shares
+from dashboard.web.http.addresses.own_addresses import join_address
 from dashboard.web.http.threaded_views import threaded
 from dashboard.web.reports.documents import list_replacements, render_report
 from dashboard.web.reports.report_views import get_report_or_404
@@ -74,8 +75,9 @@ def share(request: HttpRequest, identity: str) -> HttpResponse:
     expires_at = shared_now() + timedelta(days=days) if days else None
     document = render_report(identity, anonymised=anonymised)
     token = report_shares.create(identity, document, expires_at=expires_at, scrubbed=anonymised)
-    link = request.build_absolute_uri(f"/r/{token}/")
-    return _page(request, identity, 201, link=link, typed={"days": days, "scrub": anonymised})
+    address = join_address(request)
+    link, typed = f"{address.origin}/r/{token}/", {"days": days, "scrub": anonymised}
+    return _page(request, identity, 201, link=link, is_local=address.is_local, typed=typed)
 
 
 @require_POST

@@ -251,6 +251,12 @@ async def test_a_link_shows_the_report_without_sign_in_and_nothing_else(
     assert not [place for place in (caplog.text, kept, listed) if token in place]
 
 
+async def test_a_link_begins_with_an_address_that_others_can_open(me: Person, report: str, settings: object) -> None:
+    settings.CSRF_TRUSTED_ORIGINS = ["https://class.example.org"]  # type: ignore[attr-defined]
+    made = await post_json(f"/api/reports/{report}/shares", me, {"days": 1})
+    assert made.json["url"].startswith("https://class.example.org/r/")
+
+
 async def test_a_link_can_be_complete_and_without_expiry(me: Person, report: str) -> None:
     made = await post_json(f"/api/reports/{report}/shares", me, {"days": None, "scrub": False})
     assert (made.json["expires_at"], made.json["scrubbed"]) == (None, False)

@@ -45,6 +45,19 @@ def test_a_link_is_shown_once_and_opens_without_a_session(owner: Client, report:
     assert "Cookie" not in answer.get("Vary", "")
 
 
+def test_a_link_begins_with_an_address_that_others_can_open(owner: Client, report: str, settings: object) -> None:
+    """Also if the page was opened at an address that only this machine can open."""
+    warning = "Only this machine can open this address."
+    assert warning not in get(owner, f"/reports/{report}/share/")
+    page = owner.post(f"/reports/{report}/share/", {"days": "7"}, **HERE).content.decode()
+    assert "<code>http://127.0.0.1/r/" in page
+    assert warning in page
+    settings.CSRF_TRUSTED_ORIGINS = ["https://class.example.org"]  # type: ignore[attr-defined]
+    page = owner.post(f"/reports/{report}/share/", {"days": "7"}, **HERE).content.decode()
+    assert "<code>https://class.example.org/r/" in page
+    assert warning not in page
+
+
 def test_an_anonymised_link_shows_no_detail_of_the_preview(owner: Client, report: str) -> None:
     page = get(owner, f"/reports/{report}/share/")
     assert all(f"<code>{detail}</code>" in page for detail in ("lab-1", "172.17.0.2"))

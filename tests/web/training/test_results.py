@@ -243,6 +243,18 @@ async def test_a_shared_link_shows_anonymous_results_until_it_is_revoked(met: Me
     assert (await get(f"/api/sessions/{met.row.id}/report?anonymous=true", met.owner)).json["people"] == []
 
 
+async def test_links_to_results_begin_with_an_address_that_others_can_open(met: Met, settings: object) -> None:
+    settings.CSRF_TRUSTED_ORIGINS = ["https://class.example.org"]  # type: ignore[attr-defined]
+    own = await post(f"{met.page}link/", met.ada)
+    await close(met.row)
+    shared = await post(f"{met.mine}share/", met.owner, days="7")
+    assert "https://class.example.org/results/" in own.text
+    assert "https://class.example.org/r/" in shared.text
+    assert "Only this machine can open this address." not in shared.text
+    settings.CSRF_TRUSTED_ORIGINS = []  # type: ignore[attr-defined]
+    assert "Only this machine can open this address." in (await post(f"{met.mine}share/", met.owner, days="7")).text
+
+
 async def test_a_raised_hand_is_recorded_with_its_step(met: Met) -> None:
     await post(f"/sessions/{met.row.id}/hand/", met.ada, up="yes", step="launch", text="Why?")
     report = (await get(f"{met.mine}export.json", met.owner)).json

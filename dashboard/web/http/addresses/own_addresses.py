@@ -44,8 +44,8 @@ def listening_addresses(port: int) -> tuple[str, ...]:
 
 
 def join_address(request: HttpRequest) -> JoinAddress:
-    """Returns the address at which participants join sessions of this server. Call it in a thread, because it may
-    block."""
+    """Returns the address with which links begin that others open, such as those with which participants join sessions.
+    Call it in a thread, because it may block."""
     origin, port = f"{request.scheme}://{request.get_host()}", int(request.get_port())
     own: tuple[str, ...] = ()
     listening: tuple[str, ...] = ()

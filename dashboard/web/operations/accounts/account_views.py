@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from dashboard.core.operations.roles import Role, table
 from dashboard.store.operations import accounts
 from dashboard.store.operations.accounts import AccountError
+from dashboard.web.http.addresses.own_addresses import join_address
 from dashboard.web.http.session_connections import end_session, reconnect_session, renew_session
 from dashboard.web.http.threaded_views import threaded
 
@@ -30,8 +31,10 @@ def _page(request: HttpRequest, status: int = 200, **extra: Any) -> HttpResponse
     return render(request, "operations/accounts/accounts.html", context, status=status)
 
 
-def _link(request: HttpRequest, token: str) -> str:
-    return request.build_absolute_uri(f"/sign-in/?token={token}")
+def _show_link(request: HttpRequest, token: str, name: str) -> HttpResponse:
+    address = join_address(request)
+    link = f"{address.origin}/sign-in/?token={token}"
+    return _page(request, 201, link=link, is_local=address.is_local, link_name=name)
 
 
 def _role(request: HttpRequest) -> Role:
@@ -51,7 +54,7 @@ def accounts_page(request: HttpRequest) -> HttpResponse:
         token = accounts.invite(typed["name"], typed["email"], _role(request))
     except AccountError as error:
         return _page(request, 400, problem=str(error), typed=typed)
-    return _page(request, 201, link=_link(request, token), link_name=typed["name"])
+    return _show_link(request, token, typed["name"])
 
 
 def _set_role(request: HttpRequest, account: int) -> None:
@@ -90,7 +93,7 @@ def change(request: HttpRequest, account: int, what: str) -> HttpResponse:
         raise Http404(_("This account does not exist, or the action is unknown."))
     try:
         if what == "link":
-            return _page(request, 201, link=_link(request, accounts.new_link(account)), link_name=row.name)
+            return _show_link(request, accounts.new_link(account), row.name)
         CHANGES[what](request, account)
     except AccountError as error:
         return _page(request, 409, problem=str(error))

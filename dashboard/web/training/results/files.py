@@ -23,6 +23,7 @@ from dashboard.models import TrainingSession
 from dashboard.store.operations.database_clock import shared_clock, shared_now
 from dashboard.store.reports import shares as report_shares
 from dashboard.store.training import results as session_results
+from dashboard.web.http.addresses.own_addresses import join_address
 from dashboard.web.http.database import to_db_thread
 from dashboard.web.reports.sharing import DEFAULT_DAYS, durations, guarded_file
 from dashboard.web.training.responses import private_page
@@ -121,8 +122,9 @@ async def share(request: HttpRequest, row: TrainingSession) -> HttpResponse:
         return report_shares.create_for_session(row.id, _document(row), expires_at=expires_at)
 
     token = await to_db_thread(create)
-    link = request.build_absolute_uri(f"/r/{token}/")
-    return await _page(request, row, 201, link=link, typed={"days": days})
+    address = await to_db_thread(join_address, request)
+    link = f"{address.origin}/r/{token}/"
+    return await _page(request, row, 201, link=link, is_local=address.is_local, typed={"days": days})
 
 
 @require_GET

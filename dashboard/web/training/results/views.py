@@ -13,6 +13,7 @@ from dashboard.store.training import participants
 from dashboard.store.training import results as session_results
 from dashboard.store.training import sessions as training_sessions
 from dashboard.store.training.participants import ParticipantRef
+from dashboard.web.http.addresses.own_addresses import join_address
 from dashboard.web.http.database import to_db_thread
 from dashboard.web.training.responses import private_page, qr_code
 from dashboard.web.training.roles import for_admitted, for_instructor, not_found
@@ -83,7 +84,7 @@ async def make_link(request: HttpRequest, row: TrainingSession, participant: Par
     token = await to_db_thread(participants.make_results_link, row.id, participant.id)
     if token is None:
         raise not_found()
-    link = request.build_absolute_uri(f"/results/{token}/")
+    link = f"{(await to_db_thread(join_address, request)).origin}/results/{token}/"
     qr = qr_code(link, _("The link to your results as a QR code"))
     context = {**await page_context(row, participant), "link": link, "qr": qr, "by_participant": True}
     return await _own_page(request, row, participant, context, 201)

@@ -73,6 +73,17 @@ def test_an_invited_account_signs_in_once_with_its_link(boss: Client) -> None:
     assert "/sign-in/?token=" not in boss.get("/accounts/").content.decode(), "shown once"
 
 
+def test_a_sign_in_link_begins_with_an_address_that_others_can_open(boss: Client, settings: object) -> None:
+    local = boss.post("/accounts/", {"name": "ada", "role": "reader"}).content.decode()
+    assert "Only this machine can open this address." in local
+    settings.CSRF_TRUSTED_ORIGINS = ["https://class.example.org"]  # type: ignore[attr-defined]
+    key = User.objects.get(username="ada").pk
+    for path, form in (("/accounts/", {"name": "eve", "role": "reader"}), (f"/accounts/{key}/link/", {})):
+        page = boss.post(path, form).content.decode()
+        assert "<code>https://class.example.org/sign-in/?token=" in page
+        assert "Only this machine can open this address." not in page
+
+
 @pytest.mark.parametrize(
     "form", [{"name": "", "role": "reader"}, {"name": "a b", "role": "reader"}, {"name": "ada", "role": "king"}, {}]
 )
