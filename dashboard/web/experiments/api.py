@@ -206,7 +206,7 @@ def journal(
 ) -> HttpResponse:
     """Returns numbered entries with causes and facts, at most ``limit`` (1,000). For further entries, repeat the
     request with the last number as ``after``, until the list is empty. If the experiment runs on several machines,
-    follow the link ``next`` in the header ``Link`` instead; it contains a ``cursor``."""
+    follow the link ``next`` in the header ``Link`` instead, until it is missing; it contains a ``cursor``."""
     record = experiment_store.load(identity)
     if record is None or record.wanted is Wanted.REMOVED:
         raise Http404(_("No experiment has this id."))
@@ -216,7 +216,7 @@ def journal(
     except ValueError as error:
         return api.create_response(request, {"detail": str(error)}, status=400)
     response = json_response(entries)
-    if following:
+    if following and entries:
         url = f"/api/experiments/{identity}/journal?cursor={following}&limit={limit}"
         response.headers["Link"] = f'<{url}>; rel="next"'
     return response

@@ -58,10 +58,11 @@ def test_pages_follow_each_other_by_their_links(owner: Client, whole: str) -> No
     for _number in range(20):
         page, following = ask(owner, url)
         read += page
-        if not page:
+        if not following:
             break
         url = following
     assert read == all_entries
+    assert (page, following) == ([], ""), "the last page has no link"
 
 
 def test_an_entry_that_becomes_visible_late_is_neither_skipped_nor_are_others_repeated(
