@@ -34,6 +34,7 @@ from dashboard.store.experiments import Record
 from dashboard.store.journal import PAGE
 from dashboard.store.machines import MachineClosedError, require_open
 from dashboard.store.operations.audit import audited, creates, note
+from dashboard.store.operations.database_clock import shared_now
 from dashboard.store.operations.storage import require_space
 
 log = logging.getLogger(__name__)
@@ -69,8 +70,9 @@ def create(spec: ExperimentSpec, owner_id: int | None = None, host: str = "", ma
             on or SERVER_NAME: experiment_store.create_experiment(own, owner_id, machine=on, parent=row.pk)
             for on, own in specs.items()
         }
-        row.parts = json.dumps(ids)
-        row.save(update_fields=["parts"])
+        # The merged journal begins at this time, so it is by the clock of the entries.
+        row.parts, row.created_at = json.dumps(ids), shared_now()
+        row.save(update_fields=["parts", "created_at"])
     return row.pk
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -94,6 +94,15 @@ def test_each_machine_has_a_part_with_its_arms(whole: str) -> None:
     ]
     assert {name: load(part).machine for name, part in ids(whole).items()} == {"server": None, "lab2": "lab2"}
     assert {load(part).parent for part in ids(whole).values()} == {whole}
+
+
+def test_the_merged_journal_begins_by_the_clock_of_the_installation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock of this web process is an hour ahead of that of the database, by which labs write."""
+    machines.register("lab2", {}, MachineFacts())
+    hour_ago = datetime.now(UTC) - timedelta(hours=1)
+    monkeypatch.setattr(parts, "shared_now", lambda: hour_ago)
+    first = next(parts.read(load(parts.create(SPEC))))
+    assert first.at == pytest.approx(hour_ago.timestamp(), abs=0.001)
 
 
 def test_the_row_belongs_to_no_machine_and_names_the_machine_of_each_arm(whole: str) -> None:
