@@ -59,6 +59,11 @@ class ClaimRow:
     flipped: bool
     statements: tuple[str, ...] = ()
 
+    @property
+    def compared(self) -> bool:
+        """Whether at least two reports tested the claim."""
+        return sum(verdict != NOT_RUN for verdict in self.verdicts) > 1
+
 
 @dataclass(frozen=True, slots=True)
 class LatencyChange:

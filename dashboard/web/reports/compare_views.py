@@ -61,7 +61,8 @@ def compare(request: HttpRequest) -> HttpResponse:
         "same_sections": group_by_section(comparison.same),
         "claims": {
             "flipped": [row for row in comparison.claims if row.flipped],
-            "same": [row for row in comparison.claims if not row.flipped],
+            "same": [row for row in comparison.claims if row.compared and not row.flipped],
+            "single": [row for row in comparison.claims if not row.compared],
         },
         "environment": {
             "differing": [row for row in comparison.environment if row.differs],

@@ -57,15 +57,17 @@ def group_by_section(rows: Iterable[ChangedRow]) -> list[ChangedSection]:
 def describe_changes(comparison: ReportComparison) -> str:
     """Returns a sentence about the changes between the baseline and the other reports."""
     verdicts = [change.verdict for row in comparison.latency for change in row.changes]
-    flipped = sum(claim.flipped for claim in comparison.claims)
+    flipped = [claim.flipped for claim in comparison.claims if claim.compared]
     differing = [row.label for row in comparison.environment if row.differs]
     changes = len(comparison.changes)
     parts = []
     if comparison.arms:
         parts.append(ngettext("%(count)d fact changed", "%(count)d facts changed", changes) % {"count": changes})
-    if comparison.claims:
+    if flipped:
         one, several = "%(count)d claim with different results", "%(count)d claims with different results"
-        parts.append(ngettext(one, several, flipped) % {"count": flipped})
+        parts.append(ngettext(one, several, sum(flipped)) % {"count": sum(flipped)})
+    elif comparison.claims:
+        parts.append(_("no claim was tested in two reports"))
     if verdicts:
         words = WORDS["verdict"]
         found = ", ".join(f"{verdicts.count(one)} {words[one]}" for one in words if one in verdicts)

@@ -259,7 +259,12 @@ def test_a_series_that_only_one_report_has_is_unmatched() -> None:
 def test_a_claim_that_was_not_executed_everywhere_is_not_flipped() -> None:
     contents = [make_content(measurements=(), claims=(claim(ClaimVerdict.HOLDS),) * number) for number in (1, 0, 1)]
     (row,) = compare_reports([compared(one) for one in contents]).claims
-    assert (row.verdicts, row.flipped) == (("holds", "not run", "holds"), False)
+    assert (row.verdicts, row.flipped, row.compared) == (("holds", "not run", "holds"), False, True)
+
+
+def test_a_claim_that_one_report_only_has_tested_is_not_compared() -> None:
+    before, after = (make_content(measurements=(), claims=(claim(ClaimVerdict.HOLDS, key),)) for key in ("a", "b"))
+    assert [row.compared for row in compare_reports(two(before, after)).claims] == [False, False]
 
 
 def test_facts_that_could_explain_a_difference_belong_to_one_that_was_decided() -> None:

@@ -106,6 +106,24 @@ def test_parts_without_a_change_come_after_those_with_one(owner: Client) -> None
     assert text.index("Latency ?") < text.index("Changed facts ?")
 
 
+def test_claims_that_one_report_only_has_tested_are_not_said_to_be_unchanged(owner: Client) -> None:
+    (dns,) = BEFORE.claims
+    other = replace(dns, id="nat", verdict=ClaimVerdict.DIFFERS)
+    old = save(BEFORE)
+    several = replace(BEFORE, title="several", saved_at=AT + 9, claims=(dns, other))
+    text = text_of(get(owner, compare_url(old, save(several))))
+    assert "0 claims with different results" in text
+    assert "No verdict changed." in text
+    assert "1 verdict did not change" in text
+    assert "1 claim was tested in one report only" in text
+    text = text_of(get(owner, compare_url(old, save(replace(several, title="other", claims=(other,))))))
+    assert "no claim was tested in two reports" in text
+    assert "No claim was tested in two of these reports." in text
+    assert "2 claims were tested in one report only" in text
+    for untrue in ("No verdict changed", "did not change", "claims with different results"):
+        assert untrue not in text
+
+
 def test_each_report_has_its_own_statement_of_a_claim(owner: Client) -> None:
     claims = tuple(
         replace(one, statement="No name resolves.", condition="with Podman", engine="Podman 5.4.2 (lab)")
