@@ -171,7 +171,7 @@ def set_wanted(experiment: str, wanted: Wanted, *, again: bool = False) -> bool:
             # The same number on all machines: a part that was launched alone or was left out has another one. As soon
             # as one lab has begun this round, the experiment no longer waits (``apply_requests``).
             rounds = Experiment.objects.filter(pk__in=ids).values_list("round", flat=True)
-            row.round, row.shown_seq = max(row.round, *rounds) + 1, 0
+            row.round, row.shown_seq = max([row.round, *rounds]) + 1, 0
         elif wanted is Wanted.STOPPED and _is_running(ids):
             row.shown_seq = FIRST + sum(seq for seq, _title in journal_store.newest(ids).values())
         closed = []
