@@ -98,7 +98,7 @@ class Terminal:
         shell."""
         shell = self.shell
         if shell is None:
-            if reason and (reason != self.ended or can_restart != self.can_restart):
+            if reason:
                 self.ended, self.can_restart = reason, can_restart
                 self._count_change()
             return

@@ -77,8 +77,8 @@ class TerminalConsumer(AsyncConsumer):
     machine: str | None = None
     show_task: asyncio.Task[None]
     type_task: asyncio.Task[None]
-    window = ""
-    step = ""
+    #: ``ended``: the reason that the window shows for the end of the shell; empty while it shows none.
+    window = step = ended = ""
     checked_at = 0.0
     #: ``queued``: input bytes that wait for the shell. ``taken``: input bytes that it has read. ``sent``, ``seen``: the
     #: offsets in the output up to which it was sent to the window, and drawn there.
@@ -169,16 +169,15 @@ class TerminalConsumer(AsyncConsumer):
     async def _show(self, participant: str, run: str, offset: int) -> None:
         """Sends the output of the shell ``run``, beginning at ``offset``, until the terminal ends. Before each piece,
         waits until the window has drawn enough of the earlier output."""
-        known, change, size, ended = "?", -1, (0, 0), ""
+        known, change, size = "?", -1, (0, 0)
         while True:
             chunk = await self._ask(Terminals.read_from, participant, self.window, run, offset, change, WAIT_S)
             if chunk.run != known or chunk.offset != offset:
                 recorded = self.owner is not None and self.owner.record
-                size, ended = (chunk.cols, chunk.rows), ""
+                size, self.ended = (chunk.cols, chunk.rows), ""
                 await self._send_message(frames.TerminalHello(chunk.run, chunk.offset, chunk.end, *size, recorded))
                 self.seen = self.sent = chunk.offset
-            known = run = chunk.run
-            change, offset = chunk.change, chunk.offset + len(chunk.data)
+            known, run, change, offset = chunk.run, chunk.run, chunk.change, chunk.offset + len(chunk.data)
             if (chunk.cols, chunk.rows) != size:
                 size = (chunk.cols, chunk.rows)
                 await self._send_message(frames.TerminalSize(*size))
@@ -186,13 +185,13 @@ class TerminalConsumer(AsyncConsumer):
                 await self._wait_until_drawn(chunk.offset)
                 self.sent = offset
                 await self.send({"type": "websocket.send", "bytes": frames.output(chunk.offset, chunk.data)})
-            if await self._is_refused(at_once=chunk.ended != ended):
+            if await self._is_refused(at_once=chunk.ended != self.ended):
                 return
-            if chunk.ended != ended and offset >= chunk.end:
-                ended = chunk.ended
-                if ended:
-                    await self._send_message(frames.TerminalEnded(ended, chunk.again))
-            if ended and not chunk.again:
+            if chunk.ended != self.ended and offset >= chunk.end:
+                self.ended = chunk.ended
+                if chunk.ended:
+                    await self._send_message(frames.TerminalEnded(chunk.ended, chunk.again))
+            if self.ended and not chunk.again:
                 self._close(GONE)
                 return
 
@@ -244,6 +243,7 @@ class TerminalConsumer(AsyncConsumer):
                     self.seen = at
                     self.drawn.set()
             case frames.Start():
+                self.ended = ""  # the window has cleared it: if the lab refuses for the same reason, it is sent again
                 await self._try_to_ask(Terminals.start, owner.participant)
 
     def _queue_input(self, participant: str, data: bytes) -> None:

@@ -46,9 +46,14 @@ class Hosts:
 
 
 class LocalTerminals(Terminals):
-    """Terminals with shells on this machine."""
+    """Terminals with shells on this machine. ``refusal`` is the reason why none starts; empty if they start."""
+
+    refusal = ""
 
     async def _start(self, terminal: Terminal) -> None:
+        if self.refusal:
+            await terminal.finish(self.refusal)
+            return
         terminal.begin(await asyncio.to_thread(local_shell, *terminal.size))
 
 
@@ -61,7 +66,7 @@ class TerminalSession:
     ada: Person
     bob: Person
     ada_id: str
-    terminals: Terminals
+    terminals: LocalTerminals
     hosts: Hosts
 
     @property
@@ -212,6 +217,24 @@ async def test_input_sizes_interrupts_and_reconnecting_work(place: TerminalSessi
         window.type("echo $$\r")
         await window.sees("echo $$\r\n")
         assert b"after" not in window.text
+
+
+async def test_each_refused_start_is_answered_with_the_reason(
+    place: TerminalSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(terminal_consumers, "WAIT_S", 60.0)  # the answers do not wait for the next read
+    place.terminals.refusal = "The private host is starting. Wait a moment."
+    async with websocket(place.path, who=place.ada, headers=OWN) as socket:
+        window = Window(socket)
+        assert not (await window.hears("hello"))["run"]
+        assert (await window.hears("ended"))["reason"] == place.terminals.refusal
+        for _ in range(2):
+            window.say(type="start")
+            ended = await window.hears("ended")
+            assert (ended["reason"], ended["again"]) == (place.terminals.refusal, True)
+        place.terminals.refusal = ""
+        window.say(type="start")
+        assert (await window.hears("hello"))["run"]
 
 
 async def test_a_window_that_does_not_draw_gets_no_more_output(place: TerminalSession) -> None:
