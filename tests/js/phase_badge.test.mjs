@@ -25,7 +25,7 @@ test("a running experiment says that its engine is away, or that an arm does not
   }
 });
 
-test("the badge of the engine follows experiments that have not ended, as they are now", () => {
+test("the badge of the server's engine follows its experiments that have not ended, as they are now", () => {
   const table = [
     ["running", null, false, true],
     ["stopping", null, false, true],
@@ -35,7 +35,10 @@ test("the badge of the engine follows experiments that have not ended, as they a
     ["failed", null, false, false],
     ["stopped", null, true, true],
   ];
-  for (const [phase, at, away, follows] of table) assert.equal(followsEngine({ phase }, at, away), follows);
+  for (const [phase, at, away, follows] of table) {
+    assert.equal(followsEngine({ phase }, at, away, true), follows);
+    assert.equal(followsEngine({ phase }, at, away, false), false, "of an experiment on another engine");
+  }
 });
 
 test("the current state is announced only if the lab has read it after the stop", () => {

@@ -165,6 +165,7 @@ def _render_experiment(request: HttpRequest, identity: str, scope: UrlScope, hos
         "runs": list_runs(measurement_store.runs_of(identity), scope),
         "path_key": request.GET.get("path", "")[:200],
         "machine": machine,
+        "on_server_engine": not (ids or record.machine or record.host),
         "lan_host": host,
         "parts": {name: scope.experiment(part) for name, part in ids.items()},
         "whole": scope.experiment(record.parent) if record.parent else "",

@@ -55,6 +55,17 @@ def test_a_page_of_one_machine_has_no_row_of_machines(owner: Client) -> None:
     assert "data-machines hidden" in page
 
 
+def test_the_badge_of_the_server_s_engine_follows_only_experiments_on_that_engine(owner: Client, whole: str) -> None:
+    def follows(identity: str) -> bool:
+        return "data-server-engine" in owner.get(f"/experiments/{identity}/").content.decode()
+
+    assert follows(experiment_store.create_experiment(make_spec("host")))
+    assert follows(part_of(whole, "server"))
+    assert not follows(part_of(whole, "lab2"))
+    assert not follows(whole)
+    assert not follows(experiment_store.create_experiment(make_spec("host"), host="abc"))
+
+
 def test_an_absent_machine_is_marked_and_its_columns_wait(owner: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     there = join_machines(monkeypatch, "lab2")
     identity = create()

@@ -8,12 +8,13 @@ export function describePhase({ phase, engine_away }, partly, words) {
 }
 
 /**
- * Whether the engine's badge is drawn from this head, which is shown as of the time `at` (null: now). The head of an
- * ended experiment says nothing about the engine now; it is used only if this page shows the engine as away (`away`),
- * to end that.
+ * Whether the badge of the server's engine is drawn from this head, which is shown as of the time `at` (null: now). The
+ * head of an experiment on another engine, of a machine that has joined or of a private host, says nothing about it
+ * (`onServerEngine` is false). That of an ended experiment says nothing about the engine now; it is used only if this page
+ * shows the engine as away (`away`), to end that.
  */
-export function followsEngine({ phase }, at, away) {
-  return at === null && (away || (phase !== "stopped" && phase !== "failed"));
+export function followsEngine({ phase }, at, away, onServerEngine) {
+  return onServerEngine && at === null && (away || (phase !== "stopped" && phase !== "failed"));
 }
 
 /**

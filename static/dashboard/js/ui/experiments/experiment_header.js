@@ -5,6 +5,7 @@ import { followsEngine, stopNotice } from "../../core/experiments/phase_badge.js
 import { setHidden, setText, showText, slot, words } from "../dom.js";
 
 export function createExperimentHeader(main) {
+  const onServerEngine = main.dataset.serverEngine !== undefined;
   let head = null;
   let then = null; // the past moment that is shown, or null
   let engineAway = false; // what this page has shown in the badge of the engine
@@ -29,8 +30,8 @@ export function createExperimentHeader(main) {
     setHidden(box, checks.length === 0);
   }
 
-  /** Draws the engine's badge in the header of the page; the badge of an engine that has not answered yet has no name
-   * and is left alone. */
+  /** Draws the badge of the server's engine in the header of the page; the badge of an engine that has not answered yet
+   * has no name and is left alone. */
   function drawEngine(away) {
     engineAway = Boolean(away);
     const badge = document.querySelector('[data-engine]:not([data-engine=""])');
@@ -78,7 +79,7 @@ export function createExperimentHeader(main) {
       const since = head.problem_since ? fill(words.since, { time: formatClock(new Date(head.problem_since * 1000)) }) : "";
       setText(slot(problem, "problem-since"), since);
       setHidden(slot(problem, "start-engine"), !head.startable);
-      if (followsEngine(head, at, engineAway)) drawEngine(head.engine_away);
+      if (followsEngine(head, at, engineAway, onServerEngine)) drawEngine(head.engine_away);
       setHidden(problem, !head.problem);
       const past = slot(main, "as-it-was");
       if (head.as_it_was) setText(past, fill(words.asItWas, { time: formatMoment(new Date(head.as_it_was * 1000)) }));
