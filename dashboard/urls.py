@@ -11,7 +11,7 @@ from dashboard.web.experiments import views as experiment_views
 from dashboard.web.experiments.api import api
 from dashboard.web.http import sign_in
 from dashboard.web.measurements import views as measurement_views
-from dashboard.web.operations import documents, health, metrics
+from dashboard.web.operations import doctor, documents, health, metrics
 from dashboard.web.operations.accounts import account_views, audit_views
 from dashboard.web.operations.machines import join_view, swarm
 from dashboard.web.operations.machines import views as machine_views
@@ -166,7 +166,7 @@ urlpatterns = [
     path("docs/", documents.document, name="documents"),
     path("docs/<str:name>/", documents.document, name="document"),
     path("docs/<str:name>", documents.document_file, name="document-file"),
-    path("doctor/", experiment_views.doctor, name="doctor"),
+    path("doctor/", doctor.doctor, name="doctor"),
     path("api/", api.urls),
     path("favicon.ico", RedirectView.as_view(url="/static/dashboard/icon.svg"), name="favicon"),
     path("readyz", health.readyz, name="readyz"),

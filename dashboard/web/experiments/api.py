@@ -32,12 +32,13 @@ from dashboard.web.experiments.command_views import request_launch_again
 from dashboard.web.experiments.lan_views import find_host
 from dashboard.web.experiments.launch_places import default_machine, machine_names, machine_places
 from dashboard.web.experiments.trace_views import traced
-from dashboard.web.experiments.views import experiment_items, load_shown, load_snapshot, require_experiment, run_doctor
+from dashboard.web.experiments.views import experiment_items, load_shown, load_snapshot, require_experiment
 from dashboard.web.http.api_responses import Refusal, json_response
 from dashboard.web.http.database import to_db_thread
 from dashboard.web.measurements.api import router as measuring
 from dashboard.web.operations.api_auth import SessionCookie
 from dashboard.web.operations.api_docs import Documentation
+from dashboard.web.operations.doctor import run_doctor
 from dashboard.web.reports.api import router as reporting
 from dashboard.web.service import service
 from dashboard.web.training.api import router as sessions

@@ -32,15 +32,11 @@ from dashboard.core.experiments.timeline import timeline_item
 from dashboard.core.modes import ExperimentSpec
 from dashboard.core.operations.roles import Action, OwnedKind
 from dashboard.core.paths.attempts import machine_of, name_client
-from dashboard.lab.doctor import unavailable_report
-from dashboard.lab.remote import experiment_calls
 from dashboard.models import Experiment
 from dashboard.store import experiments as experiment_store
 from dashboard.store import parts
 from dashboard.store.experiments import Record
-from dashboard.store.machines import find as find_machine
 from dashboard.store.measurements import runs as measurement_store
-from dashboard.store.operations.storage import add_storage
 from dashboard.store.port_users import other_port_users
 from dashboard.web.experiments import machines
 from dashboard.web.experiments.hub import SHOWN_ITEMS
@@ -51,7 +47,7 @@ from dashboard.web.measurements.serializers import list_runs
 from dashboard.web.operations.accounts.creators import creators_of
 from dashboard.web.operations.accounts.guard import refusal_of
 from dashboard.web.operations.machines.clients import client_choices
-from dashboard.web.service import LabUnavailableError, service
+from dashboard.web.service import service
 
 log = logging.getLogger(__name__)
 
@@ -277,22 +273,3 @@ async def inspect(request: HttpRequest, identity: str) -> HttpResponseBase:
         content_type="text/plain; charset=utf-8",
         headers={"X-Accel-Buffering": "no", "Content-Encoding": "identity", "Cache-Control": "no-store"},
     )
-
-
-@require_GET
-async def doctor(request: HttpRequest) -> HttpResponse:
-    """Renders the page that shows what an engine and its kernel support. ``?machine=NAME`` selects a machine that has
-    joined the installation."""
-    machine = request.GET.get("machine") or None
-    if machine is not None and await to_db_thread(find_machine, machine) is None:
-        raise Http404(_("No machine has this name."))
-    context = {"doctor": await to_db_thread(add_storage, await run_doctor(machine)), "machine": machine}
-    return await sync_to_async(render)(request, "operations/doctor.html", context)
-
-
-async def run_doctor(machine: str | None = None) -> Any:
-    """Returns the report ``doctor/1`` of a machine (None: the installation's own), even if its lab is unavailable."""
-    try:
-        return await service.ask_on(machine, "", experiment_calls.doctor)
-    except LabUnavailableError as error:
-        return unavailable_report(str(error))
