@@ -152,12 +152,12 @@ def moment(seconds: float | None) -> datetime | None:
 
 @register.filter
 def running_time(head: ExperimentHead) -> str:
-    """Formats how long the experiment has run so far, or how long it ran if it has stopped; empty if it was never
-    started."""
+    """Formats how long the experiment ran until it stopped, or until the past moment of ``head``, or has run so far;
+    empty if it was never started."""
     if head.started_at is None:
         return ""
-    end = head.stopped_at if head.stopped_at is not None else shared_clock()
-    return formatting.format_duration(end - head.started_at)
+    end = next((time for time in (head.stopped_at, head.as_it_was) if time is not None), None)
+    return formatting.format_duration((shared_clock() if end is None else end) - head.started_at)
 
 
 @register.filter

@@ -13,15 +13,18 @@ const words = {
 
 test("a running experiment says that its engine is away, or that an arm does not run", () => {
   const table = [
-    ["running", false, false, "running", false],
-    ["running", false, true, "partly running", true],
-    ["running", true, false, "running, engine unavailable", true],
-    ["running", true, true, "running, engine unavailable", true],
-    ["stopping", true, true, "stopping", false],
-    ["other", false, false, "other", false],
+    ["running", false, "running", "running", false],
+    ["running", false, "refused", "partly running", true],
+    ["running", false, "exited", "partly running", true],
+    ["running", false, "lost", "partly running", true],
+    ["running", false, "gone", "running", false],
+    ["running", true, "running", "running, engine unavailable", true],
+    ["running", true, "exited", "running, engine unavailable", true],
+    ["stopping", true, "exited", "stopping", false],
+    ["other", false, "running", "other", false],
   ];
-  for (const [phase, engine_away, partly, text, trouble] of table) {
-    assert.deepEqual(describePhase({ phase, engine_away }, partly, words), { text, trouble });
+  for (const [phase, engine_away, status, text, trouble] of table) {
+    assert.deepEqual(describePhase({ phase, engine_away }, [{ status: "running" }, { status }], words), { text, trouble });
   }
 });
 

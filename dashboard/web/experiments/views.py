@@ -98,9 +98,9 @@ def load_snapshot(identity: str, at: int | None = None, ended_at: float | None =
 
 
 def load_shown(identity: str, at: int | None = None, ended_at: float | None = None) -> tuple[Record, Snapshot, View]:
-    """Returns the experiment's row, its snapshot as pages show it, and the view that is shown: now, or after the
-    journal entry with the number ``at``. Without ``at``, a stopped experiment is shown in its state before the stop.
-    Entries after the time ``ended_at`` are ignored. Raises Http404 if the experiment does not exist."""
+    """Returns the experiment's row with the current phase, its snapshot as pages show it, and the view that is shown:
+    now, or after the journal entry with the number ``at``. Without ``at``, a stopped experiment is shown in its state
+    before the stop. Entries after the time ``ended_at`` are ignored. Raises Http404 if there is no such experiment."""
     row = Experiment.objects.exclude(wanted=Wanted.REMOVED).filter(pk=identity).first()
     record = experiment_store.load(identity)
     if row is None or record is None:
@@ -118,19 +118,22 @@ def load_shown(identity: str, at: int | None = None, ended_at: float | None = No
     head = view.head or replace(experiment_store.waiting_head(record), phase=record.phase)
     if ended_at is None:
         head = apply_requests(head, parts.requested_phases((row.id,)).get(row.id, ()), last, row.round)
-    head = replace(head, title=row.title)
+    head, record = replace(head, title=row.title), replace(record, phase=head.phase)
     shown = view if first is not None else replace(view, columns=initial_columns(row.id, record.spec.arms))
     if record.parts:
         shown = replace(shown, columns=mark_machines(shown.columns, machines.machine_notes()))
-    if until is not None and until < view.seq and (at is not None or head.phase is Phase.STOPPED):
+    if past_at is not None and past.seq < view.seq and (at is not None or head.phase is Phase.STOPPED):
         shown = past
+        if at is not None:  # the title and the problem remain the current ones, as in a replay
+            kept = {name: getattr(head, name) for name in ("title", "problem", "problem_since", "startable")}
+            head = replace(past.head or experiment_store.waiting_head(record), **kept)
         head = replace(head, as_it_was=past_at)
     wide, narrow = draw(shown.columns, shown.states)
     rows = compare(shown.columns, shown.states)
     paths = draw_paths(shown.columns, shown.states, (wide, narrow))
     others = other_port_users(identity) if has_taken_port(shown.columns) else ()
     answer = write_answer(shown.columns, rows, shown.states, others)
-    launching = launch_progress(head, shown.columns)
+    launching = launch_progress(head, shown.columns) if head.as_it_was is None else ()
     columns, timeline, trial = shown.columns, tuple(items), shown.trial
     snapshot = Snapshot(view.seq, head, columns, rows, wide, narrow, timeline, paths, answer, launching, trial)
     return record, snapshot, shown
@@ -154,6 +157,7 @@ def _render_experiment(request: HttpRequest, identity: str, scope: UrlScope, hos
     machine = None if ids else record.machine
     context = {
         "snapshot": snapshot,
+        "current_phase": record.phase,
         "experiment_url": scope.experiment(identity),
         "experiments_url": scope.experiments,
         "ws_path": "" if frozen else f"/ws/experiments/{identity}/",

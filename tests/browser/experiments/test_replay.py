@@ -201,6 +201,8 @@ def test_without_javascript_timeline_items_link_to_past_states(running: str, vis
     page.locator(".log a.moment").first.click()
     expect(page.locator("[data-slot=as-it-was]")).to_contain_text("State at")
     expect(ExperimentPage(page).head("bridge")).to_contain_text("waiting")
+    expect(page.locator("[data-slot=phase-badge]")).not_to_contain_text("running")
+    expect(page.get_by_role("button", name="Restart", exact=True)).to_be_visible()
 
 
 @pytest.mark.slow

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import html
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from django.test import RequestFactory
 from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import ArmStatus, ModeReport, Phase
+from dashboard.core.measurements.formatting import format_duration
 from dashboard.engine.protocol import EngineError
 from dashboard.lab.remote.experiment_calls import LaunchOptions, launch_options
 from dashboard.models import Experiment
@@ -138,6 +141,38 @@ async def test_any_entry_can_be_shown(me: Person) -> None:
     assert "4026532561" in second
     assert 'data-ws=""' in first
     assert "Show the current state" in second
+
+
+async def test_a_past_moment_has_its_own_phase_running_time_and_results(me: Person) -> None:
+    identity = await database_sync_to_async(experiment_store.create_experiment)(make_spec("host"))
+    tried, measured, cause = "Every path answered.", "docker-proxy costs time.", Cause(Source.LAB, "test")
+    head = make_head(Phase.RUNNING, started_at=1002.0)
+    heads = [
+        (1000.0, make_head(Phase.PREPARING, started_at=None)),
+        (1010.0, head),
+        (1700.0, replace(head, tried=tried, measured=measured, problem="The disk is full.")),
+    ]
+    entries = [Entry(seq, at, cause, Facts(head=one), "line") for seq, (at, one) in enumerate(heads, 1)]
+    await database_sync_to_async(journal_store.append)(identity, entries)
+    here = f"/experiments/{identity}/"
+    first, second = [(await http("GET", f"{here}?at={seq}", who=me)).text for seq in (1, 2)]
+    assert 'data-slot="phase-badge" data-phase="preparing"' in first
+    assert 'data-slot="elapsed" hidden' in first
+    assert 'data-slot="phase-badge" data-phase="running"' in second
+    assert f"<span data-elapsed>{format_duration(8.0)}</span>" in second
+    for page in (first, second):
+        assert tried not in page
+        assert measured not in page
+        # The buttons act on the experiment as it is now.
+        assert 'data-page="experiment"' in page
+        assert re.search(rf'data-url="{here}"\s+data-phase="running"', page)
+        assert re.search(rf'action="{here}restart/" class="inline" data-phases="running"\s*>', page)
+        assert "The disk is full." in page
+    past = (await http("GET", f"/api/experiments/{identity}?at=1", who=me)).json["experiment"]
+    assert (past["phase"], past["tried"], past["as_it_was"]) == ("preparing", "", 1000.0)
+    now = (await http("GET", here, who=me)).text
+    assert tried in now
+    assert measured in now
 
 
 @pytest.mark.parametrize("at", ["x", "-1", "1.5", "1e3", "0x1", "9999999999", "1 ", "%00", "\u0661"])

@@ -1,8 +1,10 @@
 // What the badges of the phase and of the engine, and the notice of a stop, show for the head of an experiment.
 
-/** The text of the phase, and whether it is marked as a problem: the engine is unavailable, or an arm does not run
- * (`partly`). */
-export function describePhase({ phase, engine_away }, partly, words) {
+const NOT_RUNNING = ["refused", "exited", "lost"];
+
+/** The text of the phase, and whether it is marked as a problem: the engine is unavailable, or an arm does not run. */
+export function describePhase({ phase, engine_away }, columns, words) {
+  const partly = columns.some((column) => NOT_RUNNING.includes(column.status));
   if (phase !== "running" || !(engine_away || partly)) return { text: words.phases[phase] ?? phase, trouble: false };
   return { text: engine_away ? words.runningEngineAway : words.partlyRunning, trouble: true };
 }

@@ -77,19 +77,19 @@ export function createAnswer(main, showRow) {
     if (changes) highlight.mark([line]);
   }
 
-  /** The text of the phase; here, because it depends on the answer too. */
-  function drawPhase(experiment, partly) {
+  /** The text of the phase; here, because it depends on the columns too. */
+  function drawPhase(experiment, columns) {
     const badge = slot(main, "phase-badge");
-    const { text, trouble } = describePhase(experiment, partly, words);
+    const { text, trouble } = describePhase(experiment, columns, words);
     badge.toggleAttribute("data-trouble", trouble);
     setText(slot(badge, "phase"), text);
   }
 
   return {
     /** Hides the conclusion while a past moment is replayed: it belongs to the current state. */
-    draw({ answer, experiment }) {
+    draw({ answer, experiment, columns }) {
       setHidden(box, !answer);
-      drawPhase(experiment, Boolean(answer?.trouble.length));
+      drawPhase(experiment, columns);
       if (!answer) return;
       drawTrouble(answer, experiment.phase);
       if (answer !== drawn) {

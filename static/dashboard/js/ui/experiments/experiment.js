@@ -70,7 +70,7 @@ export function createExperiment(main) {
     shown = next;
     if (dirty.everything || dirty.columns) columns.draw(shown.columns);
     if (dirty.everything || dirty.pictures) drawPictures();
-    if (dirty.everything || dirty.answer || dirty.head) answer.draw(shown);
+    if (dirty.everything || dirty.answer || dirty.head || dirty.columns) answer.draw(shown);
     table.draw(shown, dirty);
   }
 
@@ -103,6 +103,7 @@ export function createExperiment(main) {
     more: live ? () => getJson(`${main.dataset.url}track/`) : null,
     opened() {
       past = true;
+      launching.draw(); // the bars belong to the current state
     },
     draw(moment, dirty, { at }) {
       const now = model?.experiment;
