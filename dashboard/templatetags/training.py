@@ -15,8 +15,8 @@ register = template.Library()
 
 @register.simple_tag
 def server_time() -> str:
-    """Returns the time at which the page is rendered, in seconds since the epoch. Timers of the page correct the
-    browser's clock with it."""
+    """Returns the time at which the page is rendered, in seconds since the epoch. Scripts correct the browser's clock
+    with it."""
     return f"{shared_clock():.3f}"
 
 

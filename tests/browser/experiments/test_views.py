@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -86,6 +87,26 @@ def test_the_answer_states_the_result_of_try(running: str, show: Show) -> None:
     expect(page.locator("#answer")).to_contain_text("saw the client 172.17.0.1 through docker-proxy")
     page.locator("#answer").get_by_role("link", name="try it").click()
     expect(page.locator("#try")).to_be_visible()
+
+
+@pytest.mark.parametrize("minutes", [-10, 10], ids=["behind", "ahead"])
+def test_the_running_time_is_the_server_s_although_the_clock_of_the_browser_is_wrong(
+    running: str, visit: Visit, server: Server, minutes: int
+) -> None:
+    visitor = visit()
+    visitor.context.add_init_script(f"const now = Date.now; Date.now = () => now() + {minutes * 60_000};")
+    page = visitor.open(f"{server.url}/experiments/{running}/#try")
+    expect(page.locator(".head [data-connection]")).to_have_attribute("data-connection", "live")
+    elapsed = page.locator("[data-elapsed]")
+    expect(elapsed).not_to_have_text(elapsed.inner_text())  # the script has drawn it
+    shown = re.fullmatch(r"(?:(\d+) min )?(\d+) s", elapsed.inner_text())
+    assert shown is not None
+    started_at = server.api(f"experiments/{running}")["experiment"]["started_at"]
+    assert abs(int(shown[1] or 0) * 60 + int(shown[2]) - (time.time() - started_at)) < 60
+    page.get_by_role("button", name="Request over every path").click()
+    expect(page.locator("[data-slot=try-state]")).to_have_text(re.compile(r"^\d+ paths tried$"))
+    tried_at = page.locator("[data-slot=tried-at] time").get_attribute("datetime") or ""
+    assert abs(datetime.fromisoformat(tried_at).timestamp() - time.time()) < 60
 
 
 def test_a_trace_is_chosen_in_its_view(running: str, show: Show) -> None:

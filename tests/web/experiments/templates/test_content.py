@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -67,6 +68,13 @@ def test_a_running_experiment_whose_engine_is_away_is_marked(phase: Phase, away:
     (badge,) = page.find("span", data_slot="phase-badge")
     assert ("data-trouble" in badge) is (text == "running, engine unavailable")
     assert f'<span data-slot="phase">{text}</span' in page.html
+
+
+def test_the_page_has_the_server_s_time_with_which_its_script_corrects_the_browser_s_clock() -> None:
+    for read_only in (False, True):
+        context = sample.experiment_context() | {"read_only": read_only}
+        (main,) = draw_page("experiments/experiment.html", context).find("main")
+        assert abs(float(main["data-server-time"]) - time.time()) < 60
 
 
 def test_the_page_has_every_row_and_cell() -> None:

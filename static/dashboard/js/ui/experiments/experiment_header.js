@@ -3,16 +3,18 @@
 import { fill, formatClock, formatDuration, formatMoment } from "../../core/format.js";
 import { followsEngine, stopNotice } from "../../core/experiments/phase_badge.js";
 import { setHidden, setText, showText, slot, words } from "../dom.js";
+import { createServerClock } from "../server_clock.js";
 
 export function createExperimentHeader(main) {
   const onServerEngine = main.dataset.serverEngine !== undefined;
+  const serverTime = createServerClock();
   let head = null;
   let then = null; // the past moment that is shown, or null
   let engineAway = false; // what this page has shown in the badge of the engine
 
   function tick() {
     if (head === null || head.started_at === null) return;
-    const end = Math.min(head.stopped_at ?? Infinity, then ?? Date.now() / 1000);
+    const end = head.stopped_at ?? then ?? serverTime();
     setText(main.querySelector("[data-elapsed]"), formatDuration(end - head.started_at));
   }
 

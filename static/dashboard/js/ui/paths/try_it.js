@@ -3,6 +3,7 @@
 import { fill, formatMicros, formatMoment, visibleText } from "../../core/format.js";
 import { postForJson } from "../../io/http.js";
 import { cloneTemplate, setHidden, setText, showText, slot, words } from "../dom.js";
+import { createServerClock } from "../server_clock.js";
 
 /** Sets the text of a slot; hides `box` if the text is empty. */
 function setSlot(li, name, text, box = name) {
@@ -58,6 +59,7 @@ export function createTryIt(main) {
   const form = main.querySelector("[data-try]");
   const state = slot(main, "try-state");
   const button = form.querySelector("button");
+  const serverTime = createServerClock();
   let running = false;
 
   function show(attempts, at) {
@@ -78,7 +80,7 @@ export function createTryIt(main) {
     setText(state, words.trying);
     try {
       const { attempts } = await postForJson(form);
-      show(attempts, new Date()); // without dataset.at, which has the server's time: this clock may differ
+      show(attempts, new Date(serverTime() * 1000)); // without dataset.at, which has the time of stored results
       setText(state, fill(words.tried, { count: attempts.length }));
     } catch (error) {
       setText(state, fill(words.failed, { reason: error.message }));

@@ -2,20 +2,13 @@
 
 import { formatLeft } from "../../core/training/session.js";
 import { setText } from "../dom.js";
-
-/** The server's time minus the browser's, in seconds: the browser's clock may be wrong. The page contains the time at which
- *  the server rendered it, and the browser knows when it arrived. */
-function clockDifference() {
-  const renderedAt = Number(document.querySelector("[data-server-time]").dataset.serverTime);
-  const [navigation] = performance.getEntriesByType("navigation");
-  return renderedAt - (Date.now() - performance.now() + (navigation?.responseStart ?? 0)) / 1000;
-}
+import { createServerClock } from "../server_clock.js";
 
 export function createTimers() {
-  const difference = clockDifference();
+  const serverTime = createServerClock();
 
   function tick() {
-    const now = Date.now() / 1000 + difference;
+    const now = serverTime();
     for (const timer of document.querySelectorAll("[data-ends]")) {
       const ends = Number(timer.dataset.ends);
       if (!ends) continue;
