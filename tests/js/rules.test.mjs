@@ -6,6 +6,7 @@ import { listCells, namespaceInode } from "../../static/dashboard/js/core/compar
 import { layOut, layOutBox, numberHops } from "../../static/dashboard/js/core/diagram/drawing.js";
 import { makeSearchText, parseQuery, selectRows, totals } from "../../static/dashboard/js/core/comparison/filter.js";
 import { fill, formatClock, formatDuration, formatMicros, formatMoment, formatOffset, formatPublished, formatSize, visibleText } from "../../static/dashboard/js/core/format.js";
+import { countRequested } from "../../static/dashboard/js/core/paths/attempts.js";
 import { makeRow, vectors } from "./vectors.mjs";
 
 const SAID = { duration: formatDuration, offset: formatOffset, micros: formatMicros, size: formatSize, published: formatPublished, inode: namespaceInode };
@@ -68,6 +69,18 @@ test("output of a program cannot control the page or mislead its reader", () => 
   assert.equal(visibleText("\u202Eevil\u2066"), "⟨U+202E⟩evil⟨U+2066⟩");
   assert.equal(visibleText("\u007f\u009b"), "␡⟨U+009B⟩");
   assert.equal(visibleText("plain ≠ ◐ ü 漢"), "plain ≠ ◐ ü 漢");
+});
+
+test("paths that do not exist, and datagrams, are not counted as requested", () => {
+  const attempts = [
+    { path: "loopback", status: 200, error: "", unavailable: "" },
+    { path: "bridge", status: null, error: "refused the connection", unavailable: "" },
+    { path: "published-dnat", status: null, error: "", unavailable: "the Engine discarded -p" },
+    { path: "multicast", status: null, error: "", unavailable: "" },
+    { path: "multicast", status: null, error: "", unavailable: "no IPv4 default route" },
+  ];
+  assert.equal(countRequested(attempts), 2);
+  assert.equal(countRequested([]), 0);
 });
 
 test("the delay of retries doubles up to a maximum, with jitter", () => {

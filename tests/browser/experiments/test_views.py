@@ -81,6 +81,10 @@ def test_the_answer_states_the_result_of_try(running: str, show: Show) -> None:
     page.get_by_role("link", name="Try", exact=True).click()
     page.get_by_role("button", name="Request over every path").click()
     expect(page.locator("[data-slot=try-state]")).to_have_text(re.compile(r"^\d+ paths tried$"))
+    assert page.locator(".attempt.off").count() > 0, "the host arm has no published port"
+    expect(page.locator("[data-slot=try-state]")).to_have_text(
+        f"{page.locator('.attempt:not(.off)').count()} paths tried"
+    )
     edges = page.locator(".attempt").evaluate_all("all => all.map(one => one.getBoundingClientRect().left)")
     assert len(set(edges)) >= 3, "responses are side by side"
     page.get_by_role("link", name="Answer", exact=True).click()

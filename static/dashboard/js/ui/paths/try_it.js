@@ -1,6 +1,7 @@
 // "Try": requests the service over every path and shows the newest results, also those of another tab.
 
 import { fill, formatMicros, formatMoment, visibleText } from "../../core/format.js";
+import { countRequested } from "../../core/paths/attempts.js";
 import { postForJson } from "../../io/http.js";
 import { cloneTemplate, setHidden, setText, showText, slot, words } from "../dom.js";
 import { createServerClock } from "../server_clock.js";
@@ -81,7 +82,7 @@ export function createTryIt(main) {
     try {
       const { attempts } = await postForJson(form);
       show(attempts, new Date(serverTime() * 1000)); // without dataset.at, which has the time of stored results
-      setText(state, fill(words.tried, { count: attempts.length }));
+      setText(state, fill(words.tried, { count: countRequested(attempts) }));
     } catch (error) {
       setText(state, fill(words.failed, { reason: error.message }));
     } finally {
