@@ -254,7 +254,7 @@ def interface_words() -> dict[str, Any]:
         "showFewer": _("show fewer"),
         "details": _("details ({count})"),
         "matching": _("{count} of {all} rows match"),
-        "older": _("{count} older entries"),
+        "omitted": _("Earlier entries not shown here: {count}."),
         "connecting": _("connecting"),
         "live": _("live"),
         "reconnecting": _("reconnecting since {time}"),

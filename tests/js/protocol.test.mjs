@@ -38,6 +38,13 @@ test("paths are kept until a patch changes them, and then the diagram is drawn a
   assert.deepEqual([other.model.paths, other.dirty.pictures], [[], true]);
 });
 
+test("the number of omitted entries is that of the newest snapshot", () => {
+  assert.equal(begun().omitted, 0);
+  const first = receive(null, makeSnapshot([], { omitted: 49 })).model;
+  assert.equal(receive(first, makePatch()).model.omitted, 49);
+  assert.equal(receive(first, makeSnapshot([], { omitted: 60, seq: 30 })).model.omitted, 60);
+});
+
 test("a patch after a gap requests a snapshot and changes nothing", () => {
   const model = begun();
   const result = receive(model, makePatch({ base: 11, seq: 12 }));

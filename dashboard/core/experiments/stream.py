@@ -19,7 +19,8 @@ PROTOCOL_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The whole experiment after the journal entry ``seq``."""
+    """The whole experiment after the journal entry ``seq``. ``omitted`` is the number of earlier items that
+    ``timeline`` lacks."""
 
     seq: int
     experiment: ExperimentHead
@@ -32,6 +33,7 @@ class Snapshot:
     answer: Answer = NO_ANSWER
     launching: tuple[ArmProgress, ...] = ()
     trial: Trial = NO_TRIAL
+    omitted: int = 0
     type: Literal["snapshot"] = "snapshot"
     v: int = PROTOCOL_VERSION
 

@@ -1,7 +1,25 @@
 """Turns journal entries into items of the timeline."""
 
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
 from dashboard.core.experiments.journal import Entry
 from dashboard.core.experiments.messages import TimelineItem
+
+
+@dataclass(slots=True)
+class CountedEntries:
+    """Reads entries with ``read``, and counts in ``items`` those with a text: items of the timeline."""
+
+    read: Callable[[], Iterable[Entry]]
+    items: int = 0
+
+    def __call__(self) -> Iterator[Entry]:
+        """Yields the entries, and counts them from 0."""
+        self.items = 0
+        for entry in self.read():
+            self.items += bool(entry.text)
+            yield entry
 
 
 def format_cause(entry: Entry) -> str:

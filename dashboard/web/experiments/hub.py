@@ -30,7 +30,7 @@ from dashboard.core.experiments.messages import (
 )
 from dashboard.core.experiments.picture import DrawnPath, Picture
 from dashboard.core.experiments.stream import Patch, Snapshot, diff_rows
-from dashboard.core.experiments.timeline import timeline_item
+from dashboard.core.experiments.timeline import CountedEntries, timeline_item
 from dashboard.core.operations.machines import SERVER
 from dashboard.store import experiments as experiment_store
 from dashboard.store import journal as journal_store
@@ -62,6 +62,7 @@ class ExperimentFeed(Feed):
     answer: Answer = NO_ANSWER
     launching: tuple[ArmProgress, ...] = ()
     timeline: tuple[TimelineItem, ...] = ()
+    omitted: int = 0  # the number of items before ``timeline``
     first_at: float | None = None
     problems: dict[str, tuple[str, float]] = field(default_factory=dict)
     machines: dict[str, str] = field(default_factory=dict)
@@ -74,8 +75,7 @@ class ExperimentFeed(Feed):
         head = self.view.head or ExperimentHead(self.key, "", "", 0, Phase.WAITING, 0.0)
         head = replace(head, title=self.title or head.title)
         requested, last_at = (self.journal.requested, self.journal.last_at) if self.journal is not None else ((), 0.0)
-        head = apply_requests(head, requested, last_at, self.round)
-        return show_problems(head, self.problems, self.machines)
+        return show_problems(apply_requests(head, requested, last_at, self.round), self.problems, self.machines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,8 +182,7 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
             await feed.dirty.wait()
             feed.dirty.clear()
             try:
-                changes = await self._read(feed)
-                if changes is None:
+                if (changes := await self._read(feed)) is None:
                     self._close_feed(feed)
                     return
                 if changes.entries or not feed.loaded:
@@ -221,20 +220,20 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
 
     async def _read_first(self, feed: ExperimentFeed, record: Record) -> _Changes:
         feed.title, feed.round = feed.title or record.title, record.round
-        if record.parts:
-            journal = await to_db_thread(parts.merged_journal, record)
+        journal = await to_db_thread(parts.merged_journal, record) if record.parts else None
+        if journal is not None:
             feed.machines = {part.id: part.machine for part in journal.parts}
             self._parents |= dict.fromkeys(feed.machines, feed.key)  # for wake-ups while the journals are read
-            read = partial(parts.read_journal, journal)
-            view, entries, feed.first_at = await to_db_thread(parts.fold, read, View(), SHOWN_ITEMS)
-            return _Changes(view, entries, journal)
-        feed.machines = {feed.key: record.machine or SERVER}
-        view = experiment_store.waiting_view(record)
-        if (recent := recent_entries.recent(feed.key, feed.view.seq)) is not None:
-            return _Changes(replay(recent, view), recent)
-        read = partial(journal_store.read, feed.key, view.seq)
-        view, entries, feed.first_at = await to_db_thread(parts.fold, read, view, SHOWN_ITEMS)
-        return _Changes(view, entries)
+            view, counted = View(), CountedEntries(partial(parts.read_journal, journal))
+        else:
+            feed.machines = {feed.key: record.machine or SERVER}
+            view = experiment_store.waiting_view(record)
+            if (recent := recent_entries.recent(feed.key, feed.view.seq)) is not None:
+                return _Changes(replay(recent, view), recent)
+            counted = CountedEntries(partial(journal_store.read, feed.key, view.seq))
+        view, entries, feed.first_at = await to_db_thread(parts.fold, counted, view, SHOWN_ITEMS)
+        feed.omitted = counted.items - len(entries)
+        return _Changes(view, entries, journal)
 
     def _advance(self, feed: ExperimentFeed, changes: _Changes, others: tuple[PortUser, ...]) -> None:
         before, view, entries = replace(feed), changes.view, changes.entries
@@ -251,6 +250,7 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
         if feed.first_at is None and entries:
             feed.first_at = entries[0].at
         items = tuple(timeline_item(entry, feed.first_at or entry.at) for entry in entries if entry.text)
+        feed.omitted += max(0, len(feed.timeline + items) - SHOWN_ITEMS)
         feed.timeline = (feed.timeline + items)[-SHOWN_ITEMS:]
         feed.snapshot = ""
         if not feed.loaded:
@@ -280,7 +280,7 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
 
     def _encode_snapshot(self, feed: ExperimentFeed) -> str:
         shown = (feed.head, feed.columns, feed.rows, *feed.pictures, feed.timeline, feed.paths, feed.answer)
-        return encode(Snapshot(feed.view.seq, *shown, feed.launching, feed.view.trial)).decode()
+        return encode(Snapshot(feed.view.seq, *shown, feed.launching, feed.view.trial, feed.omitted)).decode()
 
 
 def _read_parts(before: MergedJournal, view: View) -> _Changes:

@@ -108,12 +108,14 @@ def load_shown(identity: str, at: int | None = None, ended_at: float | None = No
     until = at if at is not None else (parts.shown_number(record, row.shown_seq) or None)
     view, past, past_at, first, last = View(), View(), None, None, 0.0
     items: deque[TimelineItem] = deque(maxlen=SHOWN_ITEMS)
+    omitted = 0
     for entry in (entry for entry in parts.read(record) if ended_at is None or entry.at <= ended_at):
         view = advance(view, entry)
         first, last = entry.at if first is None else first, max(last, entry.at)
         if until is not None and entry.seq <= until:
             past, past_at = view, entry.at
         if entry.text:
+            omitted += len(items) == SHOWN_ITEMS
             items.append(timeline_item(entry, first))
     head = view.head or replace(experiment_store.waiting_head(record), phase=record.phase)
     if ended_at is None:
@@ -135,7 +137,7 @@ def load_shown(identity: str, at: int | None = None, ended_at: float | None = No
     answer = write_answer(shown.columns, rows, shown.states, others)
     launching = launch_progress(head, shown.columns) if head.as_it_was is None else ()
     columns, timeline, trial = shown.columns, tuple(items), shown.trial
-    snapshot = Snapshot(view.seq, head, columns, rows, wide, narrow, timeline, paths, answer, launching, trial)
+    snapshot = Snapshot(view.seq, head, columns, rows, wide, narrow, timeline, paths, answer, launching, trial, omitted)
     return record, snapshot, shown
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
-from dashboard.core.experiments.timeline import timeline_item
+from dashboard.core.experiments.timeline import CountedEntries, timeline_item
 
 CAUSE = Cause(Source.KERNEL, "address eth0", "nginx 4711")
 
@@ -39,3 +41,11 @@ def test_a_clock_that_was_set_back_gives_no_negative_offset() -> None:
 
 def test_offsets_are_in_whole_milliseconds() -> None:
     assert timeline_item(make_entry(at=1000.123456), 1000.0).offset_s == 0.123
+
+
+def test_entries_with_a_text_are_counted_each_time_they_are_read() -> None:
+    entries = (make_entry(), replace(make_entry(), text=""), make_entry())
+    counted = CountedEntries(lambda: entries)
+    for _ in range(2):
+        assert tuple(counted()) == entries
+        assert counted.items == 2

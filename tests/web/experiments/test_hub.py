@@ -15,6 +15,7 @@ from dashboard.core.experiments.messages import ArmStatus, Phase, encode
 from dashboard.core.experiments.stream import Patch, Snapshot
 from dashboard.store import experiments as experiment_store
 from dashboard.store import journal as journal_store
+from dashboard.store import recent_entries
 from dashboard.web import feed_hub
 from dashboard.web.experiments.hub import SHOWN_ITEMS, ExperimentHub
 from dashboard.web.feed_hub import GONE, TRY_LATER
@@ -253,6 +254,20 @@ async def test_a_snapshot_has_only_the_newest_items(hub: ExperimentHub, identity
     assert len(shown.timeline) == SHOWN_ITEMS
     assert shown.timeline[-1].seq == SHOWN_ITEMS + 49
     assert shown.timeline[-1].offset_s == pytest.approx(SHOWN_ITEMS + 48)
+
+
+@pytest.mark.parametrize("is_cached", [False, True])
+async def test_a_snapshot_counts_the_items_that_it_omits(hub: ExperimentHub, identity: str, *, is_cached: bool) -> None:
+    await write(identity, first(), *(entry(seq) for seq in range(2, SHOWN_ITEMS + 50)))
+    if not is_cached:
+        recent_entries.forget(identity)
+    browser = await joined(hub, identity, SHOWN_ITEMS + 49)
+    assert browser.model().omitted == 49
+    await publish(hub, identity, entry(SHOWN_ITEMS + 50), entry(SHOWN_ITEMS + 51))
+    await settled(browser, SHOWN_ITEMS + 51)
+    later = await joined(hub, identity, SHOWN_ITEMS + 51)
+    assert (later.model().omitted, len(later.model().timeline)) == (51, SHOWN_ITEMS)
+    assert len({item.seq for item in browser.model().timeline}) + browser.model().omitted == SHOWN_ITEMS + 51
 
 
 @pytest.mark.parametrize("early", [False, True])

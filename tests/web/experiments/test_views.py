@@ -143,6 +143,20 @@ async def test_any_entry_can_be_shown(me: Person) -> None:
     assert "Show the current state" in second
 
 
+@pytest.mark.parametrize("count", [200, 250])
+async def test_the_timeline_tells_how_many_earlier_entries_it_omits(me: Person, count: int) -> None:
+    identity = await database_sync_to_async(experiment_store.create_experiment)(make_spec("host"))
+    cause, head = Cause(Source.LAB, "test"), make_head(Phase.RUNNING)
+    entries = [Entry(seq, 1000.0 + seq, cause, Facts(head=head), "line") for seq in range(1, count + 1)]
+    await database_sync_to_async(journal_store.append)(identity, entries)
+    page = (await http("GET", f"/experiments/{identity}/", who=me)).text
+    assert page.count('<li data-seq="') == 201, "one is the template of the script"
+    assert f'<li data-seq="{count}">' in page
+    assert ("data-older hidden>" in page) == (count == 200)
+    assert f"Earlier entries not shown here: {count - 200}." in page
+    assert 'href="#replay" data-show-view="replay">See Replay</a>' in page
+
+
 async def test_a_past_moment_has_its_own_phase_running_time_and_results(me: Person) -> None:
     identity = await database_sync_to_async(experiment_store.create_experiment)(make_spec("host"))
     tried, measured, cause = "Every path answered.", "docker-proxy costs time.", Cause(Source.LAB, "test")

@@ -79,6 +79,7 @@ function fromSnapshot(message) {
     wide: message.wide,
     narrow: message.narrow,
     timeline: message.timeline,
+    omitted: message.omitted ?? 0,
     paths: message.paths ?? [],
     answer: message.answer ?? null,
     launching: message.launching ?? [],

@@ -1,4 +1,4 @@
-// The timeline, newest last. The page has the last 200 entries; a button shows older ones.
+// The timeline, newest last. The page has the last 200 entries, and the number of earlier ones.
 
 import { fill, formatMoment, formatOffset, visibleText } from "../../core/format.js";
 import { cloneTemplate, setHidden, setText, modeIcon, slot, words } from "../dom.js";
@@ -33,44 +33,22 @@ export function createTimeline(root) {
   const box = slot(root, "log-box");
   const list = slot(root, "log");
   const older = root.querySelector("[data-older]");
-  let shown = SHOWN;
-  let items = [];
-  let modes = new Map();
-
-  function refresh() {
-    setHidden(slot(root, "no-log"), items.length > 0);
-    const hidden = Math.max(0, items.length - list.children.length);
-    setHidden(older, hidden === 0);
-    setText(older, fill(words.older, { count: hidden }));
-  }
-
-  function redraw() {
-    list.replaceChildren(...items.slice(-shown).map((item) => makeItem(item, modes)));
-    refresh();
-  }
-
-  older.addEventListener("click", () => {
-    shown += SHOWN;
-    const height = box.scrollHeight;
-    redraw();
-    box.scrollTop += box.scrollHeight - height;
-  });
   box.scrollTop = box.scrollHeight;
 
   return {
     draw(model, dirty) {
-      modes = new Map(model.columns.map((column) => [column.key, column.mode]));
-      items = model.timeline;
       if (!dirty.everything && dirty.timeline.length === 0) return;
+      const modes = new Map(model.columns.map((column) => [column.key, column.mode]));
       // Reads the layout, so only if there is something to append.
       const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 40;
-      if (dirty.everything) {
-        redraw();
-      } else {
-        list.append(...dirty.timeline.slice(-shown).map((item) => makeItem(item, modes)));
-        while (list.children.length > shown) list.firstElementChild.remove();
-        refresh();
-      }
+      const items = dirty.everything ? model.timeline : dirty.timeline;
+      if (dirty.everything) list.replaceChildren();
+      list.append(...items.slice(-SHOWN).map((item) => makeItem(item, modes)));
+      while (list.children.length > SHOWN) list.firstElementChild.remove();
+      setHidden(slot(root, "no-log"), model.timeline.length > 0);
+      const omitted = model.omitted + model.timeline.length - list.children.length;
+      setHidden(older, omitted === 0);
+      setText(slot(older, "omitted"), fill(words.omitted, { count: omitted }));
       if (atEnd) box.scrollTop = box.scrollHeight;
     },
   };
