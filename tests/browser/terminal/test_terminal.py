@@ -29,6 +29,14 @@ WATCH_STATE = """() => {
     new MutationObserver(keep).observe(badge, {attributeFilter: ["data-connection"]});
 }"""
 
+#: Pastes this many lines of eleven characters.
+PASTE = """count => {
+    const data = new DataTransfer();
+    data.setData("text/plain", "0123456789\\n".repeat(count));
+    const target = document.querySelector(".xterm-helper-textarea");
+    target.dispatchEvent(new ClipboardEvent("paste", {clipboardData: data, bubbles: true, cancelable: true}));
+}"""
+
 
 def walk(step: StepPage, *slugs: str) -> None:
     """Types the commands of workshop steps; the checks read the kernel."""
@@ -149,17 +157,15 @@ def many_things_are_typed_and_read(ada: ParticipantPage) -> None:
     count = page.evaluate("() => document.querySelectorAll('.xterm-rows > div').length")
     expect(rows(page)).to_contain_text(re.compile(rf"{count} \d\d"))
 
-    # A long paste arrives whole.
+    # A long paste arrives whole; one that is too long is refused with a visible sentence.
     type_line(page, "clear; echo reads-$((2+6)); cat > /tmp/pasted")
     expect(rows(page)).to_contain_text("reads-8")
-    page.evaluate(
-        """() => {
-            const data = new DataTransfer();
-            data.setData("text/plain", "0123456789\\n".repeat(4000));
-            const target = document.querySelector(".xterm-helper-textarea");
-            target.dispatchEvent(new ClipboardEvent("paste", {clipboardData: data, bubbles: true, cancelable: true}));
-        }"""
-    )
+    page.evaluate(PASTE, 7000)
+    problem = page.locator("[data-slot=terminal-problem]")
+    expect(problem).to_be_visible()
+    expect(problem).to_have_text("Too much text: paste at most 64 kB at once.")
+    page.evaluate(PASTE, 4000)
+    expect(problem).to_be_hidden()
     page.keyboard.press("Control+d")
     type_line(page, "clear; wc -c < /tmp/pasted")
     expect(rows(page)).to_contain_text("44000")

@@ -98,6 +98,17 @@ def test_input_that_was_not_sent_stays_when_a_hand_is_lowered_or_a_newcomer_is_a
             expect(page.locator(field)).to_have_value(text)
 
 
+def test_saved_notes_are_confirmed_beside_the_button_until_they_are_changed(visitor: Visitor, server: Server) -> None:
+    page = new_session(visitor, server, "Notes", hosts="none").page
+    confirmed = page.locator("[data-slot=saved]")
+    page.locator("[name=notes]").fill("Ports are next.")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(confirmed).to_be_visible()
+    expect(confirmed).to_have_text("Saved.")
+    page.locator("[name=notes]").fill("Ports are done.")
+    expect(confirmed).to_be_empty()
+
+
 def test_the_focus_stays_in_a_field_that_was_entered_before_another_form_s_response(
     visitor: Visitor, server: Server
 ) -> None:

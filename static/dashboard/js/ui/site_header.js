@@ -50,6 +50,8 @@ export function createCopyButtons() {
       announce(words.copied);
     } catch {
       getSelection().selectAllChildren(code);
+      button.dataset.byHand = words.copyByHand;
+      setTimeout(() => delete button.dataset.byHand, 5000);
       announce(words.copyByHand);
     }
   });

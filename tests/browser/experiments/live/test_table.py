@@ -136,6 +136,15 @@ def test_copy_puts_the_command_on_the_clipboard(shown: ExperimentPage) -> None:
     assert copied == f"docker run --rm -d --network host -p {PORT}:80 nginx"
 
 
+def test_without_access_to_the_clipboard_the_button_tells_how_the_text_is_copied(shown: ExperimentPage) -> None:
+    button = shown.detail("host").get_by_role("button", name="Copy host command")
+    shown.page.evaluate("Object.defineProperty(navigator, 'clipboard', {value: undefined, configurable: true})")
+    button.click()
+    expect(button).to_have_attribute("data-by-hand", "Text selected: press Ctrl+C to copy it")
+    assert shown.page.evaluate("getSelection().toString()").startswith("docker run")
+    shown.page.evaluate("delete navigator.clipboard")
+
+
 def _below_the_footer(page: Page) -> float:
     """How many pixels the page goes on below its footer."""
     found: float = page.locator("footer.bottom").evaluate(

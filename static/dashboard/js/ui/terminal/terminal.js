@@ -220,7 +220,9 @@ export function createTerminal(main) {
         if (text === "\r" && !againButton.hidden) again();
         return;
       }
-      if (!outbox.push(encoder.encode(text))) announce(says.tooMuch);
+      const accepted = outbox.push(encoder.encode(text));
+      if (!accepted) announce(says.tooMuch);
+      if (!accepted || !isReport(text)) fail(accepted ? "" : says.tooMuch);
     });
     terminal.onBinary((text) => {
       if (live && !ended) outbox.push(Uint8Array.from(text, (one) => one.charCodeAt(0)));

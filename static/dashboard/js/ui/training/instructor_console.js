@@ -107,7 +107,10 @@ export function createConsole(main) {
     timer ??= setTimeout(refresh, pause);
   }
 
-  main.addEventListener("input", ({ target }) => entered.set(fieldKey(target), target.value));
+  main.addEventListener("input", ({ target }) => {
+    entered.set(fieldKey(target), target.value);
+    if (target.form) setText(slot(target.form, "saved"), "");
+  });
   main.addEventListener("submit", async (event) => {
     const form = event.target.closest("[data-act]");
     if (!form) return;
@@ -119,7 +122,10 @@ export function createConsole(main) {
       await postQuietly(form, event.submitter);
       setHidden(refused, true);
       if (form.dataset.act === "clear") form.reset();
-      if (form.dataset.act === "quiet") announce(words.session.saved);
+      if (form.dataset.act === "quiet") {
+        setText(slot(form, "saved"), words.session.saved);
+        announce(words.session.saved);
+      }
       for (const field of form.elements) entered.delete(fieldKey(field));
       // The focus may have moved to another form before the response; it stays there.
       const focused = document.activeElement;
