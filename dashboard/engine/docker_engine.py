@@ -20,7 +20,8 @@ from dashboard.engine.connection_errors import is_silent_registry
 from dashboard.engine.daemon_process import detached_namespace, find_daemon
 from dashboard.engine.docker_connection import Client, DockerConnection, credentials, split_reference
 from dashboard.engine.event_stream import EventStream
-from dashboard.engine.pid_namespaces import machine_pid
+from dashboard.engine.hosts.registry import PrivateHost
+from dashboard.engine.pid_namespaces import is_inside_host, machine_pid
 from dashboard.engine.protocol import (
     ContainerFacts,
     Created,
@@ -60,16 +61,24 @@ class DockerEngine:
     EngineError or EngineUnreachable. ``timeout_s`` is the deadline of a call. ``ping``, ``start_container``,
     ``import_image`` and ``pull`` have deadlines of their own, and ``stop_container`` adds its grace period. For
     ``describe_loss``, see ``DockerConnection``.
+
+    ``host`` is the private host of the engine. If it has a user namespace, its root can replace the process behind the
+    socket and all answers: only a process of the host is then accepted as the daemon, and the engine is not rootless.
     """
 
     def __init__(
-        self, endpoint: str | None = None, timeout_s: float = 15.0, describe_loss: Callable[[], str] | None = None
+        self,
+        endpoint: str | None = None,
+        timeout_s: float = 15.0,
+        describe_loss: Callable[[], str] | None = None,
+        host: PrivateHost | None = None,
     ) -> None:
         self.endpoint = endpoint or default_endpoint()
         self._connection = DockerConnection(self.endpoint, timeout_s, describe_loss)
         self._streams: set[EventStream] = set()
         self._pulls: set[StreamedAnswer] = set()
         self._kind = EngineKind.DOCKER
+        self._guarded = host.name if host is not None and host.owner else ""
 
     async def __aenter__(self) -> Self:
         return self
@@ -97,14 +106,22 @@ class DockerEngine:
                 version,
                 client.info(),
                 api=client.api_version,
-                pid=find_daemon(self.endpoint, self._kind),
+                pid=self._find_daemon(),
                 endpoint=self.endpoint,
             )
             if self._kind is EngineKind.PODMAN:
                 return replace(info, programs=decoding.podman_programs(_libpod(client, "info")))
+            if self._guarded:  # RootlessKit would be sought among the parents of the daemon, outside the host
+                return replace(info, rootless=False)
             return replace(info, netns=detached_namespace(info.pid)) if info.rootless else info
 
         return await self._connection.call(ask)
+
+    def _find_daemon(self) -> int | None:
+        """Returns the pid of the daemon on this machine; None if it is unknown."""
+        pid = find_daemon(self.endpoint, self._kind)
+        is_foreign = pid is not None and self._guarded and not is_inside_host(pid, self._guarded)
+        return None if is_foreign else pid
 
     async def ping(self) -> None:
         """Returns if the engine answers within PING_DEADLINE_S; otherwise raises EngineError."""
@@ -166,13 +183,14 @@ class DockerEngine:
 
     async def inspect_container(self, container: str) -> ContainerFacts:
         """Returns the current facts of a container. Their ``pid`` is the pid on this machine, not in the engine's pid
-        namespace. Raises EngineError with status 404 if the container does not exist."""
+        namespace; 0 if the engine's daemon is unknown. Raises EngineError with status 404 if the container does not
+        exist."""
 
         def ask(client: Client) -> ContainerFacts:
             facts = decoding.container_facts(client.inspect_container(container))
             if not facts.pid:
                 return facts
-            return replace(facts, pid=machine_pid(facts.pid, find_daemon(self.endpoint, self._kind)))
+            return replace(facts, pid=machine_pid(facts.pid, self._find_daemon()))
 
         return await self._connection.call(ask)
 

@@ -10,6 +10,8 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from dashboard.engine.hosts.limits import processes
+
 #: _IOR(0xb7, 0x6, int) of linux/nsfs.h. The argument is a pid in the namespace, the result the pid that the caller
 #: sees. NS_GET_PARENT opens the parent namespace (Linux 4.9).
 NS_GET_PID_FROM_PIDNS = 0x8004B706
@@ -19,20 +21,32 @@ PROC = Path("/proc")
 
 def machine_pid(pid: int, daemon: int | None) -> int:
     """Returns the pid on this machine of the process that an engine reports as ``pid``; 0 if that process has ended.
-    ``daemon`` is the pid of the engine's daemon. If ``daemon`` is None or has ended, returns ``pid`` unchanged.
-    Blocks."""
+
+    ``daemon`` is the pid of the engine's daemon. Also returns 0 if ``daemon`` is None or has ended: its pid namespace
+    is unknown then, and ``pid`` may be the pid of an unrelated process on this machine. Blocks.
+    """
     if pid <= 0 or daemon is None:
-        return pid
+        return 0
     try:
         space = os.open(f"/proc/{daemon}/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
-        return pid
+        return 0
     try:
         if os.fstat(space).st_ino == Path("/proc/self/ns/pid").stat().st_ino:
             return pid
         return _translate(pid, space)
     finally:
         os.close(space)
+
+
+def is_inside_host(pid: int, name: str) -> bool:
+    """Returns whether the process belongs to the engine of the private host ``name``, which has a pid namespace of its
+    own: it is in the engine's cgroup, and not in the pid namespace of this process. Blocks."""
+    try:
+        is_outside = (PROC / str(pid) / "ns/pid").stat().st_ino == Path("/proc/self/ns/pid").stat().st_ino
+    except OSError:
+        return False
+    return not is_outside and pid in processes(name, "engine")
 
 
 def _translate(pid: int, space: int) -> int:

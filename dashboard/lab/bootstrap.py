@@ -67,7 +67,7 @@ async def open_engine(
         keeper = EngineKeeper(host, time.time)
         stack.push_async_callback(lambda: uninterrupted(keeper.close()))
         keeper.open()
-        engine = DockerEngine(host.endpoint, describe_loss=keeper.describe_loss)
+        engine = DockerEngine(host.endpoint, describe_loss=keeper.describe_loss, host=host)
         stack.push_async_callback(engine.close)
         return engine, await engine.info(), keeper
     stack.push_async_callback(engine.close)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -13,13 +14,18 @@ import pytest
 
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts import private_host
+from dashboard.engine.hosts.limits import processes
 from dashboard.engine.hosts.private_host import PrivateHost
 from dashboard.engine.protocol import EngineEvent, EngineUnreachable
+from tests.support.escapes.machine import LIBC, checked
 from tests.support.polling import DEADLINE_S, eventually
+from tests.support.private_engine import PrivateEngine, load_lab_image
 
 pytestmark = pytest.mark.engine
 
 MORTAL = "mortal"
+#: The number of the system call pidfd_getfd(2).
+PIDFD_GETFD = 438
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +130,35 @@ async def test_events_say_that_a_killed_engine_is_lost_and_that_it_is_back(morta
         network = await engine.create_network("back", "bridge", {}, {})
         await eventually(lambda: any(event.id == network and event.action == "create" for event in seen))
         await engine.close()
+
+
+def listen_again(host: PrivateHost) -> None:
+    """Calls listen(2) on the socket at which the engine of a host listens. Root of the host can do the same: from then
+    on, the kernel reports another process than the engine."""
+    process = os.pidfd_open(host.pid)
+    try:
+        for fd in Path(f"/proc/{host.pid}/fd").iterdir():
+            if str(fd.readlink()).startswith("socket:"):
+                with socket.socket(fileno=checked(LIBC.syscall(PIDFD_GETFD, process, int(fd.name), 0))) as copy:
+                    if copy.getsockname() == host.socket and copy.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                        copy.listen()
+    finally:
+        os.close(process)
+
+
+async def test_an_engine_with_an_unknown_process_shows_no_process_of_the_machine(mortal_host: PrivateHost) -> None:
+    if not mortal_host.owner:
+        pytest.skip("root of this host is root of the machine")
+    await load_lab_image(mortal_host)
+    machine = PrivateEngine(mortal_host, mortal_host.folder.parent.parent)
+    container = await asyncio.to_thread(machine.docker, "run", "-d", "nginx")
+    async with DockerEngine(mortal_host.endpoint, host=mortal_host) as engine:
+        assert (await engine.info()).pid == mortal_host.pid
+        assert (await engine.inspect_container(container)).pid in processes(mortal_host.name, "containers")
+        await asyncio.to_thread(listen_again, mortal_host)
+        assert (await engine.info()).pid is None
+        facts = await engine.inspect_container(container)
+        assert (facts.running, facts.pid) == (True, 0)
 
 
 async def test_a_hung_engine_sends_its_events_when_it_goes_on(host: PrivateHost) -> None:

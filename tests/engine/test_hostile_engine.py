@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import random
 import threading
 import time
@@ -12,8 +13,10 @@ from typing import Any
 
 import pytest
 
+from dashboard.engine import docker_engine
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.event_stream import FIRST_PAUSE_S
+from dashboard.engine.hosts.registry import PrivateHost
 from dashboard.engine.protocol import EngineError, EngineUnreachable
 from tests.engine.fake_engine import fake_engine, http, version
 from tests.support.polling import DEADLINE_S, eventually
@@ -103,6 +106,34 @@ async def test_two_thousand_hostile_answers_end_in_values_or_engine_errors(tmp_p
         await engine.close()
     assert all(0 < len(one) < 5000 for one in words)
     assert min(outcomes.values()) > 100
+
+
+def own_pid(_method: str, path: str) -> bytes:
+    """An engine that gives the pid of this process as that of its container, and claims to be rootless."""
+    if path == "/version":
+        return version()
+    if path.endswith("/info"):
+        return http(b'{"SecurityOptions": ["name=rootless"]}')
+    return http(json.dumps({"Id": "c", "State": {"Running": True, "Pid": os.getpid()}}).encode())
+
+
+async def test_without_a_known_daemon_a_reported_pid_is_no_pid_of_this_machine(tmp_path: Path) -> None:
+    with fake_engine(tmp_path, own_pid) as fake:
+        async with DockerEngine(fake.endpoint, timeout_s=DEADLINE_S) as engine:
+            facts = await engine.inspect_container("c")
+    assert (facts.running, facts.pid) == (True, 0)
+
+
+@pytest.mark.parametrize(("owner", "pid"), [(0, os.getpid()), (524288, 0)])
+async def test_a_process_outside_a_host_in_a_user_namespace_is_not_its_daemon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: int, pid: int
+) -> None:
+    monkeypatch.setattr(docker_engine, "find_daemon", lambda _endpoint, _kind: os.getpid())
+    host = PrivateHost("abc", 1, 1, "", 1.0, tmp_path, 1, owner=owner)
+    with fake_engine(tmp_path, own_pid) as fake:
+        async with DockerEngine(fake.endpoint, timeout_s=DEADLINE_S, host=host) as engine:
+            info, facts = await engine.info(), await engine.inspect_container("c")
+    assert (info.pid or 0, facts.pid, info.rootless) == (pid, pid, owner == 0)
 
 
 async def test_an_answer_without_an_end_is_cut_off(tmp_path: Path) -> None:

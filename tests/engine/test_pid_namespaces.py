@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.engine import pid_namespaces
-from dashboard.engine.pid_namespaces import machine_pid
+from dashboard.engine.pid_namespaces import is_inside_host, machine_pid
 from tests.support.polling import until
 
 
@@ -53,8 +53,25 @@ def test_a_pid_of_another_namespace_is_translated(
     assert machine_pid(99999, first) == 0
 
 
-def test_a_pid_of_this_namespace_or_of_an_invisible_engine_stays() -> None:
+def test_only_a_pid_of_this_namespace_stays() -> None:
     assert machine_pid(os.getpid(), os.getppid()) == os.getpid()
-    assert machine_pid(812, None) == 812
     assert machine_pid(0, os.getpid()) == 0
-    assert machine_pid(812, 2**22 + 1) == 812, "the daemon has ended"
+
+
+def test_a_pid_of_an_unknown_namespace_is_no_pid_of_this_machine() -> None:
+    assert machine_pid(os.getpid(), None) == 0
+    assert machine_pid(os.getpid(), 2**22 + 1) == 0, "the daemon has ended"
+
+
+def test_only_a_process_in_the_cgroup_and_in_a_pid_namespace_of_its_own_is_inside_a_host(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for pid in (7, 8, 9):
+        (tmp_path / f"{pid}/ns").mkdir(parents=True)
+        (tmp_path / f"{pid}/ns/pid").touch()
+    (tmp_path / "9/ns/pid").unlink()
+    (tmp_path / "9/ns/pid").symlink_to("/proc/self/ns/pid")
+    monkeypatch.setattr(pid_namespaces, "PROC", tmp_path)
+    cgroups = {("netmodes-abc", "engine"): [7, 9, 10], ("netmodes-abcd", "engine"): [8]}
+    monkeypatch.setattr(pid_namespaces, "processes", lambda *cgroup: cgroups[cgroup])
+    assert [pid for pid in (7, 8, 9, 10) if is_inside_host(pid, "netmodes-abc")] == [7]

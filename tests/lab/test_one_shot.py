@@ -31,7 +31,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
     """The fake engine that ``open_context`` finds."""
     monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
     made = FakeEngine()
-    monkeypatch.setattr(bootstrap, "DockerEngine", lambda _endpoint: made)
+    monkeypatch.setattr(bootstrap, "DockerEngine", lambda _endpoint, **_: made)
     monkeypatch.setattr(one_shot, "SETTLE_S", 0.05)
     return made
 

@@ -26,7 +26,7 @@ async def own(lab: Lab) -> str:
 async def test_calls_about_an_experiment_go_to_the_lab_that_runs_it(
     tmp_path: Path, transactional_db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(labs_module, "DockerEngine", lambda _endpoint: FakeEngine())
+    monkeypatch.setattr(labs_module, "DockerEngine", lambda _endpoint, **_: FakeEngine())
     async with lab_here(FakeEngine(), tmp_path, monkeypatch) as bench:
         labs = GroupLabs(bench.context, WorkLocks())
         monkeypatch.setattr(service, "_labs", labs)

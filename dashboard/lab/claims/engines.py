@@ -194,7 +194,7 @@ async def start_private_engine(
         raise private_host.PrivateHostError(f"an engine with {configured} cannot start with {setup} as well.")
     host = await private_host.start(data_dir, die_with_parent=True, daemon=daemon, setup=setup or None)
     stack.push_async_callback(private_host.stop, host)
-    engine = DockerEngine(host.endpoint, timeout_s=30)
+    engine = DockerEngine(host.endpoint, timeout_s=30, host=host)
     stack.push_async_callback(engine.close)
     return await open_engine(engine, data_dir, watches, host)
 

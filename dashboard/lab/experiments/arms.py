@@ -198,12 +198,12 @@ class Arms:
         """Makes one attempt to observe the arm. Returns False if the container was restarted during the attempt."""
         engine = self._context.engine
         facts = await engine.inspect_container(container)
-        if not facts.running or facts.pid == 0:
-            return await self._collect_ended(arm.key, container, facts.pid)
-        if self._context.info.invisible:
+        if facts.running and self._context.info.invisible:
             # The pid is of another machine or pid namespace: on this machine it may be an unrelated process.
             self._show_without_state(arm.key, facts)
             return True
+        if not facts.running or facts.pid == 0:
+            return await self._collect_ended(arm.key, container, facts.pid)
         # A container that shares another one's network stack also has its resolver files.
         owner = next((spec for spec in self._record.spec.arms if spec.key == arm.target), arm)
         files = (facts.resolv_conf_path, facts.hosts_path)

@@ -66,7 +66,7 @@ class OtherHost:
             if self._observer.target(OTHER_HOST) != target:
                 self._recorder.observed(column, await self._observer.add(target), OBSERVED)
             try:
-                async with DockerEngine(host.endpoint) as engine:
+                async with DockerEngine(host.endpoint, host=host) as engine:
                     await self._observe_client(host, engine)
             except EngineError as error:
                 log.warning("no container on the private host %s: %s", host.id, error)

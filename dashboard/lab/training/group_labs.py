@@ -90,7 +90,7 @@ class GroupLabs:
     async def _context(self, opened: _OpenHost) -> Context:
         if opened.context is None:
             async with AsyncExitStack() as stack:
-                engine = DockerEngine(opened.host.endpoint)
+                engine = DockerEngine(opened.host.endpoint, host=opened.host)
                 stack.push_async_callback(engine.close)
                 watches = WatchPool()
                 stack.push_async_callback(watches.close)

@@ -56,5 +56,5 @@ def _find(host: WorkshopHost) -> tuple[PrivateHost, ...]:
 
 @asynccontextmanager
 async def _on(host: WorkshopHost, other: PrivateHost) -> AsyncIterator[WorkshopHost]:
-    async with DockerEngine(other.endpoint) as engine:
+    async with DockerEngine(other.endpoint, host=other) as engine:
         yield replace(host, engine=engine, pid=other.pid, endpoint=other.endpoint)

@@ -51,7 +51,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Machine:
 def engines(monkeypatch: pytest.MonkeyPatch) -> Engines:
     made = Engines()
     for module_with_engines in (group_labs, other_host):
-        monkeypatch.setattr(module_with_engines, "DockerEngine", made.__getitem__)
+        monkeypatch.setattr(module_with_engines, "DockerEngine", lambda endpoint, **_: made[endpoint])
     return made
 
 

@@ -33,7 +33,7 @@ async def labs(
     fake_lab: LabHarness, engines: dict[str, FakeEngine], monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[GroupLabs]:
     """GroupLabs in addition to the server's own lab; each host has its own fake engine."""
-    monkeypatch.setattr(module, "DockerEngine", lambda endpoint: engines.setdefault(endpoint, FakeEngine()))
+    monkeypatch.setattr(module, "DockerEngine", lambda endpoint, **_: engines.setdefault(endpoint, FakeEngine()))
     made = GroupLabs(fake_lab.context, WorkLocks())
     yield made
     await made.close()
