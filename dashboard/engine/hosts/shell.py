@@ -147,7 +147,7 @@ def set_size(fd: int, cols: int, rows: int) -> None:
     fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
 
 
-def _open_terminal(host: PrivateHost) -> tuple[int, int, str]:
+def open_terminal(host: PrivateHost) -> tuple[int, int, str]:
     """Opens a new pty. Returns the descriptor of this process's end, that of the shell's end, and the path of the
     shell's end as ``shell.sh`` sees it.
 
@@ -209,7 +209,7 @@ def open_shell(
         if not host.is_running() or not files:  # checked after opening: the descriptors are this process's
             raise HostShellError("The private host is not running. Start it first.")
         try:
-            master, slave, device = _open_terminal(host)
+            master, slave, device = open_terminal(host)
         except OSError as error:
             raise HostShellError(f"The shell cannot be started: {error.strerror or error}.") from error
         stack.callback(os.close, slave)

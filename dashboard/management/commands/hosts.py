@@ -10,7 +10,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from dashboard import configuration
 from dashboard.engine.hosts import private_host
-from dashboard.engine.hosts.enter import enter_command, enter_environment
+from dashboard.engine.hosts.enter import enter_command, enter_environment, run_shell
 from dashboard.engine.hosts.neighbour import NEIGHBOUR_ADDRESSES
 from dashboard.engine.hosts.private_host import PrivateHost
 from dashboard.engine.lans.images import add_image
@@ -88,7 +88,8 @@ class Command(NetmodesCommand):
         return private_host.list_hosts(configuration.data_dir())
 
     def _enter(self, identity: str) -> NoReturn:
-        """Replaces this process with a shell on the host, so that the terminal belongs to the shell alone."""
+        """Runs a shell on the host, and exits with its status. If root of the host is root of this machine, replaces
+        this process with the shell. Otherwise the shell gets no terminal of this machine."""
         host = next((host for host in private_host.list_hosts(configuration.data_dir()) if host.id == identity), None)
         if host is None:
             raise CommandError(f"Unknown private host {identity}. {configuration.COMMAND} hosts list shows all.")
@@ -97,9 +98,11 @@ class Command(NetmodesCommand):
             self.say(f"Shell on private host {identity}. Root of this host is {root}.")
             self.say("Type exit to leave it.")
         try:
+            if host.owner:
+                sys.exit(run_shell(host, os.environ))
             os.execve("/bin/sh", enter_command(host), enter_environment(host, os.environ))  # noqa: S606 - the command begins with sh
         except OSError as error:
-            raise CommandError(f"Cannot run /bin/sh: {error.strerror}.") from None
+            raise CommandError(f"The shell cannot be started: {error.strerror or error}.") from None
 
     async def _remove(self, options: dict[str, Any]) -> tuple[PrivateHost, ...]:
         hosts = private_host.list_hosts(configuration.data_dir())
