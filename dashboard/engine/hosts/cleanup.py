@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import time
@@ -143,10 +142,11 @@ def remove_cgroups(name: str) -> None:
     end = time.monotonic() + 5.0
     while True:
         for top in cgroup_folders(name):
-            for folder in sorted((one for one in top.rglob("*") if one.is_dir()), reverse=True):
-                with suppress(OSError):
-                    folder.rmdir()
             with suppress(OSError):
+                for folder in host_limits.folders_upwards(top):
+                    for name_below in host_limits.subfolders(folder):
+                        with suppress(OSError):
+                            os.rmdir(name_below, dir_fd=folder)
                 top.rmdir()
         if not cgroup_folders(name):
             return
@@ -179,13 +179,19 @@ def remove_everything(name: str, folders: list[Path]) -> None:
     for folder in folders:
         if folder.exists():
             disk.wait_until_detached(folder / disk.NAME)
-            shutil.rmtree(folder, onexc=_raise_unless_gone)
+            remove_tree(folder)
         id_ranges.release(folder)
 
 
-def _raise_unless_gone(_function: object, _path: str, error: BaseException) -> None:
-    if not isinstance(error, FileNotFoundError):
-        raise error
+def remove_tree(folder: Path) -> None:
+    """Removes a folder with everything in it; no error if it does not exist. Raises OSError.
+
+    With rm(1), because the host's root determines the number of levels. ``shutil.rmtree`` recurses (Python 3.12) or
+    opens a file for each level.
+    """
+    done = subprocess.run(["rm", "-rf", "--", folder], check=False, capture_output=True, text=True, errors="replace")
+    if done.returncode and folder.exists():
+        raise OSError(f"{folder} cannot be removed: {done.stderr.strip()[:500]}")
 
 
 def remove_foreign(folder: Path, kept: str) -> None:
@@ -198,7 +204,4 @@ def remove_foreign(folder: Path, kept: str) -> None:
         if not entry.is_dir(follow_symlinks=False):
             Path(entry.path).unlink()
             continue
-        try:
-            shutil.rmtree(entry.path)
-        except RecursionError as error:  # Python 3.12
-            raise OSError(f"{entry.path} has too many levels of folders") from error
+        remove_tree(Path(entry.path))

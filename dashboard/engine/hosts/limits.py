@@ -15,6 +15,7 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from dashboard.core.training.capacity import HostLimits
@@ -23,6 +24,7 @@ CGROUPS = Path("/sys/fs/cgroup")
 PARTS = ("engine", "containers", "containers/shell")
 CONTROLLERS = ("cpu", "memory", "pids")
 PERIOD_US = 100_000
+FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def is_unified(root: Path = CGROUPS) -> bool:
@@ -141,10 +143,48 @@ def processes(name: str, part: str = "", root: Path = CGROUPS) -> list[int]:
     tops = [top for controller, top in _tops(name, root) if controller in {"", "pids"}]
     found: list[int] = []
     for top in tops:
-        for file in (top / part).rglob("cgroup.procs"):
-            with suppress(OSError):
-                found += [int(one) for one in file.read_text().split()]
+        with suppress(FileNotFoundError):
+            for folder in folders_upwards(top / part):
+                with suppress(OSError), open("cgroup.procs", opener=partial(os.open, dir_fd=folder)) as file:
+                    found += [int(one) for one in file.read().split()]
     return found
+
+
+def folders_upwards(top: Path) -> Iterator[int]:
+    """Yields a descriptor of each folder below ``top``, then of ``top``; each folder after those in it. The descriptor
+    is closed with the next step. Raises OSError.
+
+    The paths of these folders may be longer than the kernel permits (PATH_MAX), and the levels more than a process may
+    have open files: root of a host can create such cgroups.
+    """
+    folder = os.open(top, FOLDER_FLAGS)
+    try:
+        waiting = [subfolders(folder)]
+        while waiting:
+            if waiting[-1]:
+                with suppress(FileNotFoundError):
+                    below = os.open(waiting[-1].pop(), FOLDER_FLAGS, dir_fd=folder)
+                    os.close(folder)
+                    folder = below
+                    waiting.append(subfolders(folder))
+                continue
+            yield folder
+            waiting.pop()
+            if waiting:
+                above = os.open("..", FOLDER_FLAGS, dir_fd=folder)
+                os.close(folder)
+                folder = above
+    finally:
+        os.close(folder)
+
+
+def subfolders(folder: int) -> list[str]:
+    """Returns the names of the folders in the folder with this descriptor; none if it has been removed."""
+    try:
+        with os.scandir(folder) as entries:
+            return [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+    except FileNotFoundError:
+        return []
 
 
 def _tops(name: str, root: Path) -> list[tuple[str, Path]]:

@@ -17,9 +17,11 @@ from dashboard.engine.hosts.cleanup import (
     engine_processes,
     is_running,
     mounts_below,
+    remove_cgroups,
     remove_foreign,
     start_ticks,
 )
+from dashboard.engine.hosts.limits import processes
 from tests.support.polling import DEADLINE_S, until
 
 
@@ -70,6 +72,64 @@ def test_mounts_are_found_below_a_folder_and_not_beside_it(monkeypatch: pytest.M
     )
     monkeypatch.setattr(host_cleanup, "PROC", tmp_path)
     assert mounts_below([Path("/data/a")]) == ["/data/a/with space", "/data/a/für", "/data/a/deep", "/data/a"]
+
+
+#: 30 folders of this name have a path that is longer than PATH_MAX.
+LONG = "x" * 200
+
+
+def make_deep(top: Path, levels: int, name: str, file: str = "") -> None:
+    """Makes folders below each other, each with a file that contains its number if ``file`` names one."""
+    folder = os.open(top, os.O_DIRECTORY)
+    for number in range(levels):
+        os.mkdir(name, dir_fd=folder)
+        below = os.open(name, os.O_DIRECTORY, dir_fd=folder)
+        os.close(folder)
+        folder = below
+        if file:
+            with os.fdopen(os.open(file, os.O_CREAT | os.O_WRONLY, dir_fd=folder), "w") as written:
+                written.write(f"{number}\n")
+    os.close(folder)
+
+
+def test_processes_in_cgroups_with_a_path_longer_than_the_kernel_permits_are_found(tmp_path: Path) -> None:
+    top = tmp_path / "pids/host/containers"
+    top.mkdir(parents=True)
+    (top / "beside").mkdir()
+    make_deep(top, 30, LONG, "cgroup.procs")
+    try:
+        assert sorted(processes("host", root=tmp_path)) == list(range(30))
+        assert sorted(processes("host", "containers", tmp_path)) == list(range(30))
+        assert processes("host", "engine", tmp_path) == []
+    finally:
+        host_cleanup.remove_tree(tmp_path / "pids")
+
+
+def test_cgroups_with_a_path_longer_than_the_kernel_permits_are_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(host_cleanup, "CGROUPS", tmp_path)
+    for part in ("pids/host/containers/shell", "pids/host/engine", "pids/other", "host"):
+        (tmp_path / part).mkdir(parents=True)
+    make_deep(tmp_path / "pids/host/containers", 30, LONG)
+    remove_cgroups("host")
+    assert [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")] == ["pids", "pids/other"]
+
+
+def test_files_below_more_levels_of_folders_than_python_can_recurse_are_removed(tmp_path: Path) -> None:
+    folder = tmp_path / "left"
+    folder.mkdir()
+    make_deep(folder, 1200, "x")
+    host_cleanup.remove_everything("netmodes-never", [folder])
+    assert not folder.exists()
+
+
+def test_a_folder_that_cannot_be_removed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = subprocess.CompletedProcess[str]([], 1, "", "rm: Device or resource busy\n")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: refused)
+    with pytest.raises(OSError, match=f"{tmp_path} cannot be removed: rm: Device or resource busy"):
+        host_cleanup.remove_tree(tmp_path)
+    host_cleanup.remove_tree(tmp_path / "gone")
 
 
 def test_files_of_a_host_that_never_ran_are_removed(tmp_path: Path) -> None:
