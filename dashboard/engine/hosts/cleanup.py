@@ -115,6 +115,17 @@ def kill(pids: list[int]) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
+def thaw(name: str) -> None:
+    """Thaws the host's cgroups of the controller ``freezer`` (version 1). A process that is frozen there does not end
+    of SIGKILL until it is thawed (runc, libcontainer/container_linux.go)."""
+    with suppress(OSError):
+        for folder in host_limits.folders_upwards(CGROUPS / "freezer" / name):
+            with suppress(OSError):
+                state = os.open("freezer.state", os.O_WRONLY | os.O_CLOEXEC, dir_fd=folder)
+                with os.fdopen(state, "w") as file:
+                    file.write("THAWED")
+
+
 def kill_everything(name: str, deadline_s: float = 10.0) -> None:
     """Kills all processes of the host. Repeats this until none remains, because a process may fork during a scan.
     Raises OSError if some remain after ``deadline_s``."""
@@ -122,6 +133,7 @@ def kill_everything(name: str, deadline_s: float = 10.0) -> None:
     # The search of environments is slow, so it begins only when the cgroups are empty.
     while left := host_limits.processes(name) or engine_processes(name):
         kill(left)
+        thaw(name)
         for pid in left:
             reap(pid)
         if time.monotonic() > end:

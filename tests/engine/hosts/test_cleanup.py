@@ -64,6 +64,25 @@ def test_only_processes_with_exactly_this_mark_are_the_hosts() -> None:
             one.wait()
 
 
+def test_a_host_is_thawed_while_its_processes_are_killed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A frozen process does not end of SIGKILL (cgroup v1)."""
+    names = ("netmodes-abc", "netmodes-abc/containers", "netmodes-abc/containers/one", "netmodes-abcd")
+    states = [tmp_path / "freezer" / name / "freezer.state" for name in names]
+    for state in states:
+        state.parent.mkdir(parents=True)
+        state.write_text("FROZEN")
+    (tmp_path / "freezer/netmodes-abc/engine").mkdir()
+    monkeypatch.setattr(host_cleanup, "CGROUPS", tmp_path)
+    process = sleeper(**{MARKER: "netmodes-abc"})
+    try:
+        until(lambda: engine_processes("netmodes-abc") == [process.pid])
+        host_cleanup.kill_everything("netmodes-abc")
+        assert [state.read_text() for state in states] == ["THAWED", "THAWED", "THAWED", "FROZEN"]
+    finally:
+        process.kill()
+        process.wait()
+
+
 def test_mounts_are_found_below_a_folder_and_not_beside_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "self").mkdir()
     lines = ["/data/a", "/data/a/deep", "/data/ab", r"/data/a/with\040space", "/data/a/für", "/"]

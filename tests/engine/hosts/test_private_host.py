@@ -138,7 +138,8 @@ def test_nothing_remains_of_a_stopped_host_whatever_ran_on_it(data_dir: Path) ->
     machine.docker("run", "-d", "-p", "80:80", "nginx")
     machine.docker("run", "-d", "--network", "own", "nginx")
     machine.docker("run", "-d", "--network", "host", "nginx", "sh", "-c", "trap '' TERM; while :; do sleep 1; done")
-    until(lambda: len(container_processes(host.name)) >= 5)
+    machine.docker("pause", machine.docker("run", "-d", "nginx"))
+    until(lambda: len(container_processes(host.name)) >= 6)
     assert cgroup_folders(host.name)
     asyncio.run(private_host.stop(host))
     assert remains(host) == []

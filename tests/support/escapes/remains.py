@@ -14,7 +14,8 @@ from dashboard.engine.hosts.shell import HostShell, open_shell
 from tests.support.polling import until
 from tests.support.screens import Screen
 
-#: What a participant leaves behind: containers that do not end, a terminal's background, namespaces, links, mounts.
+#: What a participant leaves behind: containers that do not end, a container that is paused, a terminal's background,
+#: namespaces, links, mounts, and cgroups with a path longer than PATH_MAX.
 REMAINS = """
 docker network create left; docker volume create left
 docker run -d --restart always --network left -v left:/v nginx sh -c 'trap "" TERM INT; while :; do sleep 1; done'
@@ -24,10 +25,15 @@ docker run -d --privileged --pid host --network host --cgroupns host -v /:/h ngi
     for d in /sys/fs/cgroup /sys/fs/cgroup/*; do
         mkdir -p $d/containers/left; echo $$ > $d/containers/left/cgroup.procs
     done
+    for d in /sys/fs/cgroup /sys/fs/cgroup/pids; do
+        (cd $d/containers/left && for n in $(seq 30); do mkdir {deep} && cd -P {deep} || exit; done
+        sleep 100000 & echo $! > cgroup.procs)
+    done 2> /dev/null
     unshare -n -u -i -m sleep 100000 & setsid nohup sleep 100000 & exec sleep 100000'
+docker pause $(docker run -d nginx)
 setsid nohup bash -c 'trap "" HUP TERM; while :; do sleep 1; done' > /dev/null 2>&1 &
-"""
-LEFT = "until [ $(docker ps -q | wc -l) = 2 ]; do sleep 0.1; done; echo all-$((40+2))\r"
+""".replace("{deep}", "deep" * 50)
+LEFT = "until [ $(docker ps -q | wc -l) = 3 ]; do sleep 0.1; done; echo all-$((40+2))\r"
 
 
 def leave_everything(host: PrivateHost) -> tuple[HostShell, set[str]]:
