@@ -7,6 +7,7 @@ this machine (``runtimes``). Needs root, dockerd and iproute2."""
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import re
 import secrets
@@ -53,6 +54,7 @@ from dashboard.interrupts import uninterrupted
 if TYPE_CHECKING:
     from dashboard.engine.hosts.template import HostTemplate
 
+log = logging.getLogger(__name__)
 __all__ = ["MACHINE_ADDRESS", "RUN", "PrivateHost", "PrivateHostError", "list_hosts", "reap"]
 
 
@@ -193,13 +195,25 @@ def _with_daemon(host: PrivateHost) -> PrivateHost:
 
 
 async def adopt(data_dir: Path) -> tuple[PrivateHost, ...]:
-    """Returns the hosts that still run, and removes leftovers of ended hosts. Keeps hosts that another process is
-    starting. Also keeps hosts of LANs and training sessions, because the server starts them again."""
+    """Returns the hosts that still run, and removes leftovers of ended hosts. If leftovers cannot be removed, this is
+    only logged, because other hosts do not depend on it. Keeps hosts that another process is starting. Also keeps hosts
+    of LANs and training sessions, because the server starts them again."""
+    for failure in await _remove_left(data_dir):
+        log.warning("an ended private host cannot be removed: %s", failure)
+    return list_hosts(data_dir)
+
+
+async def _remove_left(data_dir: Path) -> list[OSError]:
+    """Removes leftovers of ended hosts. Returns the failures."""
+    failures = []
     for folder in records.folders(data_dir):
         # Decided for each folder when it is reached: a removal takes seconds, and a host may become ready meanwhile.
         if is_left(folder):
-            await remove(folder)
-    return list_hosts(data_dir)
+            try:
+                await remove(folder)
+            except OSError as error:
+                failures.append(error)
+    return failures
 
 
 def is_left(folder: Path) -> bool:
@@ -233,9 +247,12 @@ async def end_engine(host: PrivateHost) -> None:
 
 
 async def stop_all(data_dir: Path) -> None:
-    """Stops every private host of this data folder, and removes leftovers of hosts that have ended."""
-    await asyncio.gather(*map(stop, filter(None, map(_used_host, records.folders(data_dir)))))
-    await adopt(data_dir)
+    """Stops every private host of this data folder, and removes leftovers of hosts that have ended. If some cannot be
+    removed, raises one of the failures after the others have been removed."""
+    hosts = filter(None, map(_used_host, records.folders(data_dir)))
+    results = await asyncio.gather(*map(stop, hosts), return_exceptions=True)
+    for failure in (*filter(None, results), *await _remove_left(data_dir)):
+        raise failure
 
 
 def _used_host(folder: Path) -> PrivateHost | None:
@@ -266,7 +283,7 @@ def _places(data_dir: Path, identity: str) -> tuple[Path, Path]:
 
 async def _wait_until_ready(host: PrivateHost, limit_s: float) -> None:
     start = time.monotonic()
-    while not (host.has_socket() and await _answers(host.socket)):
+    while not (host.has_socket() and await programs.answers(host.socket)):
         reap(host.launcher)
         if not host.is_running():
             message = await asyncio.to_thread(records.last_message, host)
@@ -276,21 +293,6 @@ async def _wait_until_ready(host: PrivateHost, limit_s: float) -> None:
                 f"The private host's engine was not ready within {limit_s:g} s. {records.last_message(host)}"
             )
         await asyncio.sleep(max(0.02, waited / 8))  # when many hosts start at once, each of them takes longer
-
-
-async def _answers(socket: str) -> bool:
-    """Returns whether the engine at this socket answers ``GET /_ping`` within 2 s."""
-    writer = None
-    try:
-        async with asyncio.timeout(2):
-            reader, writer = await asyncio.open_unix_connection(socket)
-            writer.write(b"GET /_ping HTTP/1.0\r\n\r\n")
-            return b" 200 " in await reader.readline()
-    except OSError:
-        return False
-    finally:
-        if writer is not None:
-            writer.close()
 
 
 def _with_namespaces(host: PrivateHost) -> PrivateHost:

@@ -1,11 +1,12 @@
 """Finds the programs that private hosts run: those of the machine, or those of a root file system with a different
 engine.
 
-All functions block.
+All functions block, except ``answers``.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
@@ -125,3 +126,18 @@ def _lacks(tool: str, root: Path | None = None) -> bool:
         return shutil.which(tool, path=SEARCH_PATH) is None
     # The links in a root are absolute: what they name is found in the root only once it is mounted.
     return not any(os.path.lexists(root / folder / tool) for folder in ("usr/sbin", "usr/bin"))
+
+
+async def answers(socket: str) -> bool:
+    """Returns whether the engine at this socket answers ``GET /_ping`` within 2 s."""
+    writer = None
+    try:
+        async with asyncio.timeout(2):
+            reader, writer = await asyncio.open_unix_connection(socket)
+            writer.write(b"GET /_ping HTTP/1.0\r\n\r\n")
+            return b" 200 " in await reader.readline()
+    except OSError:
+        return False
+    finally:
+        if writer is not None:
+            writer.close()

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import secrets
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -64,16 +65,19 @@ class HostActions:
                 continue
             self.hosts[host.id] = host
             if not host.netns:  # the earlier server ended while it started the host again
-                await asyncio.to_thread(kill_everything, host.name)
+                try:
+                    await asyncio.to_thread(kill_everything, host.name)
+                except OSError as error:
+                    log.warning("the private host %s cannot be stopped: %s", host.id, error)
             elif host.is_running():
                 self._labs.add(host)
-        await asyncio.gather(*map(self.remove, unknown))
+        await self._remove_all(unknown)
 
     async def stop_all(self) -> None:
         """Stops and removes all hosts. Records those that are still wanted as queued, so that the next server starts
         them again."""
-        await asyncio.gather(*map(self.remove, list(self.hosts.values())))
         try:
+            await self._remove_all(list(self.hosts.values()))
             records = await self._context.database.run(group_host_store.load_all, self._context.clock())
             for record in records:
                 if record.host:
@@ -137,6 +141,14 @@ class HostActions:
         finally:
             await private_host.stop(host)
             self.hosts.pop(host.id, None)
+
+    async def _remove_all(self, hosts: Iterable[PrivateHost]) -> None:
+        """Removes all ``hosts``. If a host cannot be removed, this is only logged: the next server tries again."""
+        results = await asyncio.gather(*map(self.remove, hosts), return_exceptions=True)
+        for failure in filter(None, results):
+            if not isinstance(failure, OSError):
+                raise failure
+            log.warning("a private host cannot be removed: %s", failure)
 
     async def _get_template(self) -> HostTemplate:
         async with self._template_lock:

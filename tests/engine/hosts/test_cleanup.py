@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.engine.hosts import cleanup as host_cleanup
-from dashboard.engine.hosts import disk
+from dashboard.engine.hosts import disk, private_host
 from dashboard.engine.hosts.cleanup import (
     MARKER,
     engine_processes,
@@ -166,6 +166,28 @@ def test_a_host_that_another_process_removes_at_the_same_time_is_removed_without
     monkeypatch.setattr(disk, "wait_until_detached", lambda _image: shutil.rmtree(folder))
     host_cleanup.remove_everything("netmodes-never", [folder])
     assert not folder.exists()
+
+
+async def test_leftovers_that_cannot_be_removed_delay_no_other_host(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    remove = host_cleanup.remove_everything
+
+    def remove_or_fail(name: str, folders: list[Path]) -> None:
+        if name == "netmodes-busy":
+            raise OSError("cgroups of netmodes-busy remain busy")
+        remove(name, folders)
+
+    monkeypatch.setattr(private_host, "remove_everything", remove_or_fail)
+    for identity in ("aaa", "busy", "zzz"):
+        (tmp_path / "hosts" / identity).mkdir(parents=True)
+    assert await private_host.adopt(tmp_path) == ()
+    assert [folder.name for folder in (tmp_path / "hosts").iterdir()] == ["busy"]
+    assert "cannot be removed: cgroups of netmodes-busy remain busy" in caplog.text
+    (tmp_path / "hosts" / "aaa").mkdir()
+    with pytest.raises(OSError, match="cgroups of netmodes-busy remain busy"):
+        await private_host.stop_all(tmp_path)
+    assert [folder.name for folder in (tmp_path / "hosts").iterdir()] == ["busy"]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")

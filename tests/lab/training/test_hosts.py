@@ -335,6 +335,30 @@ async def test_containers_that_a_killed_server_did_not_start_are_started_when_th
     assert (await GroupHost.objects.aget(pk=group)).state == "ready"
 
 
+async def test_a_host_that_cannot_be_removed_delays_neither_the_start_nor_the_end_of_a_server(
+    no_dockerd: HostsHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group, _ = await left_by_killed_server(no_dockerd, host="left", state="ready")
+    tried: list[str] = []
+
+    async def refuse(host: PrivateHost) -> None:
+        tried.append(host.id)
+        raise OSError("processes of netmodes-left cannot be killed")
+
+    monkeypatch.setattr(private_host, "stop", refuse)
+    left = no_dockerd.left(group)
+    left.folder.mkdir(parents=True)
+    registry.remember(left, ready=True)
+    actions = HostActions(no_dockerd.context, no_dockerd.labs, 1)
+    await actions.adopt_all(set())
+    assert tried == ["left"], "it is not recorded in the database"
+    await actions.adopt_all({"left"})
+    await actions.stop_all()
+    assert tried == ["left", "left"]
+    row = await GroupHost.objects.aget(pk=group)
+    assert (row.state, row.host) == ("queued", "")
+
+
 async def test_an_engine_that_hangs_does_not_keep_other_hosts_from_starting(
     no_dockerd: HostsHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
