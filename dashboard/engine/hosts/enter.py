@@ -8,7 +8,7 @@ import signal
 import subprocess
 import termios
 import tty
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 
 from dashboard.engine.hosts.limits import shell_files
@@ -26,16 +26,19 @@ _CHUNK = 65536
 _LAST_READS = 32
 
 
+def limited_command(host: PrivateHost, command: Sequence[str]) -> list[str]:
+    """Returns the command ``sh …`` that enters the host's cgroups, so that the host's limits apply to it, and becomes
+    ``command``."""
+    return ["sh", "-c", _ENTER_CGROUPS, "sh", *shell_files(host.name), "--", *command]
+
+
 def enter_command(host: PrivateHost) -> list[str]:
-    """Returns the command ``sh …`` that opens the shell. It enters the host's cgroups, so that the host's limits apply
-    to the shell. With nsenter(1) it enters the namespaces of the host's engine that differ from the machine's. If the
-    host is in a user namespace, the command also loads the seccomp filter."""
+    """Returns the command that opens the shell, a ``limited_command``. With nsenter(1) it enters the namespaces of the
+    host's engine that differ from the machine's. If the host is in a user namespace, the command also loads the seccomp
+    filter."""
     more = ["--user", "--pid", "--ipc", "--cgroup"] if host.owner else []
-    return [
-        *("sh", "-c", _ENTER_CGROUPS, "sh", *shell_files(host.name), "--"),
-        *(loader(Scope.HOST) if host.owner else ()),
-        *("nsenter", f"--target={host.pid}", *more, "--net", "--mount", "--uts", "--", "sh", "-c", _SHELL),
-    ]
+    command = ["nsenter", f"--target={host.pid}", *more, "--net", "--mount", "--uts", "--", "sh", "-c", _SHELL]
+    return limited_command(host, [*(loader(Scope.HOST) if host.owner else ()), *command])
 
 
 def enter_environment(host: PrivateHost, environment: Mapping[str, str]) -> dict[str, str]:

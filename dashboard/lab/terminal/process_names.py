@@ -1,8 +1,8 @@
 """Runs ``netstat`` and ``ss`` for a terminal, so that they can name processes.
 
-They run in the host's network namespace, but outside its other namespaces. In the terminal, both commands are small
-scripts, which use curl to send their command line to a unix socket that only this terminal has.
-``core.terminal.socket_tools`` determines which options are permitted.
+They run in the host's network namespace, but outside its other namespaces. The limits of the host's programs apply to
+them. In the terminal, both commands are small scripts, which use curl to send their command line to a unix socket that
+only this terminal has. ``core.terminal.socket_tools`` determines which options are permitted.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from contextlib import aclosing, suppress
 from pathlib import Path
 
 from dashboard.core.terminal.socket_tools import MAX_COMMAND, refuse_command
+from dashboard.engine.hosts.enter import limited_command
 from dashboard.engine.hosts.registry import PrivateHost
 from dashboard.netns.exec_tool import run_inside
 from dashboard.netns.namespace import Namespace, NamespaceGone
@@ -73,7 +74,8 @@ class SocketToolServer:
                     writer.write(_head("503 Service Unavailable"))
                     return
                 writer.write(_head("200 OK"))
-                async with aclosing(run_inside(namespace, command, timeout_s=RUN_TIMEOUT_S)) as pieces:
+                limited = await asyncio.to_thread(limited_command, self._host, command)
+                async with aclosing(run_inside(namespace, limited, timeout_s=RUN_TIMEOUT_S)) as pieces:
                     async for text in pieces:
                         writer.write(text.encode())
                         await writer.drain()

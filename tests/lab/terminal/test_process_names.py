@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.engine.hosts import enter
 from dashboard.engine.hosts.registry import PrivateHost
 from dashboard.lab.terminal import process_names
 from dashboard.lab.terminal.process_names import MAX_CLIENTS, SocketToolServer
@@ -55,6 +56,17 @@ async def test_the_process_behind_a_port_is_named(socket: Path) -> None:
         assert str(os.getpid()) in next(one for one in text.splitlines() if f":{port} " in one)
     server.close()
     await server.wait_closed()
+
+
+async def test_the_limits_of_the_host_apply(socket: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = [tmp_path / "pids", tmp_path / "memory"]
+    monkeypatch.setattr(enter, "shell_files", lambda _name: tuple(map(str, files)))
+    status, text = await ask(socket, "ss", "-Hltn")
+    assert (status, "No such file" in text) == (200, False)
+    pids = [int(file.read_text()) for file in files]
+    assert len(set(pids)) == 1, "the command writes its pid before it starts"
+    for file in files:
+        file.unlink()
 
 
 @pytest.mark.parametrize("line", [("sh", "-c", "id"), ("ss", "-K"), ("ss", "-D", "/tmp/x"), ("netstat", "-c")])
