@@ -46,6 +46,7 @@ PTMX = os.makedev(5, 2)
 TIOCSPTLCK = 0x40045431
 TIOCGPTN = 0x80045430
 TTY_GROUP = 5
+NO_TERMINAL = "the host or the machine has no free pseudo-terminal (kernel.pty.max)"
 END_S = 5.0
 OVER_S = 1.0
 
@@ -154,6 +155,15 @@ def open_terminal(host: PrivateHost) -> tuple[int, int, str]:
     If the host has a user namespace, the pty is created in the host's /dev/pts, because a device of the machine would
     not be visible there. Raises OSError.
     """
+    try:
+        return _open_terminal(host)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        raise OSError(errno.ENOSPC, NO_TERMINAL) from error
+
+
+def _open_terminal(host: PrivateHost) -> tuple[int, int, str]:
     if not host.owner:
         master, slave = pty.openpty()
         return master, slave, os.ttyname(slave)

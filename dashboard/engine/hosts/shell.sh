@@ -101,7 +101,7 @@ build)
     done
     : > dev/console
     mount --bind "$device" dev/console
-    mount -t devpts -o newinstance,ptmxmode=0666,mode=0620,gid=5,nosuid,noexec netmodes-pts dev/pts
+    mount -t devpts -o newinstance,ptmxmode=0666,mode=0620,gid=5,max=64,nosuid,noexec netmodes-pts dev/pts
     mount -t tmpfs -o mode=1777,size=8m,nosuid,nodev netmodes-shm dev/shm
     ln -s pts/ptmx dev/ptmx
     ln -s /proc/self/fd dev/fd

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
+import pty
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -16,7 +18,7 @@ from dashboard.core.training.capacity import HostLimits
 from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.limits import processes
 from dashboard.engine.hosts.private_host import PrivateHost
-from dashboard.engine.hosts.shell import HostShellError, open_shell
+from dashboard.engine.hosts.shell import HostShellError, open_shell, open_terminal
 from tests.support.polling import until
 from tests.support.screens import READY, READY_THEN_SLEEP, Screen
 from tests.support.terminal import ignored_signals
@@ -79,6 +81,7 @@ def test_a_shell_is_on_its_own_host_and_sees_nothing_of_the_machine(
             ("cat /etc/greeting", "Welcome to the test."),
             ("curl -s --unix-socket /run/docker.sock http://docker/_ping", "OK"),
             ("tty", "/dev/console"),
+            ("grep ' /dev/pts ' /proc/self/mounts", "max=64"),
             ("stty size", "30 100"),
             ("sudo id -u", "0"),
             ("touch /tmp/x /root/y && echo made", "made"),
@@ -191,6 +194,15 @@ def test_limits_hold_and_a_fork_bomb_harms_only_the_shell(hosts: tuple[PrivateHo
         done = subprocess.run(command, capture_output=True, timeout=20, check=False, env={"PATH": os.defpath})
         assert done.returncode == 0, "its engine has room of its own"
     until(lambda: not shell_processes(host))
+
+
+def test_a_lack_of_pseudo_terminals_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(pty, "openpty", refuse)
+    with pytest.raises(OSError, match=r"no free pseudo-terminal \(kernel\.pty\.max\)"):
+        open_terminal(PrivateHost("abc", 1, 1, "", 1.0, tmp_path, 1))
 
 
 def test_a_shell_ends_with_its_host_and_cannot_start_without_it(folder: Path) -> None:

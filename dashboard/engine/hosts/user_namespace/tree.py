@@ -33,7 +33,7 @@ CGROUPS = "/host/sys/fs/cgroup"
 #: What the host itself mounts, apart from sys and cgroups: lines of fstab(5).
 MOUNTS = (
     "proc /host/proc proc nosuid,nodev,noexec",
-    "netmodes-pts /host/dev/pts devpts newinstance,ptmxmode=0666,mode=0620,gid=5,nosuid,noexec",
+    "netmodes-pts /host/dev/pts devpts newinstance,ptmxmode=0666,mode=0620,gid=5,max=64,nosuid,noexec",
     "netmodes-shm /host/dev/shm tmpfs mode=1777,size=16m,nosuid,nodev",
 )
 #: The host's root, mounted onto itself: what came with the mount namespace is locked in its place.

@@ -23,6 +23,11 @@ def test_the_unified_hierarchy_is_mounted_alone() -> None:
     assert tree.cgroup_mounts("netmodes-abc", own) == [f"cgroup /host/sys/fs/cgroup cgroup2 {RESTRICTED}"]
 
 
+def test_a_host_cannot_take_all_pseudo_terminals_of_the_machine_in_its_own_dev_pts() -> None:
+    (line,) = [line for line in tree.MOUNTS if " devpts " in line]
+    assert "max=64" in line.split()[3].split(",")
+
+
 def test_a_path_with_spaces_is_escaped() -> None:
     assert tree.escape("/a b/c\\d\te\nf") == r"/a\040b/c\134d\011e\012f"
 
