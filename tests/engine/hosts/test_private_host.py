@@ -254,7 +254,7 @@ def test_a_cancelled_start_leaves_nothing(data_dir: Path, monkeypatch: pytest.Mo
         return False
 
     # Otherwise the start could end before its processes are seen.
-    monkeypatch.setattr(private_host, "_answers", never)
+    monkeypatch.setattr(programs, "answers", never)
 
     async def cancel() -> None:
         starting = asyncio.create_task(private_host.start(data_dir, "cancelled"))
