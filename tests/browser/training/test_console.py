@@ -99,7 +99,7 @@ def test_input_that_was_not_sent_stays_when_a_hand_is_lowered_or_a_newcomer_is_a
 
 
 def test_saved_notes_are_confirmed_beside_the_button_until_they_are_changed(visitor: Visitor, server: Server) -> None:
-    page = new_session(visitor, server, "Notes", hosts="none").page
+    page = new_session(visitor, server, "Confirmed", hosts="none").page
     confirmed = page.locator("[data-slot=saved]")
     page.locator("[name=notes]").fill("Ports are next.")
     page.get_by_role("button", name="Save", exact=True).click()

@@ -142,9 +142,9 @@ def test_the_host_network_workshop_can_be_completed_in_a_shell_despite_mistakes(
     finish(step)
 
     predict(step)
-    expect_advice(step, "no request within the last minute", "leaves no trace")
+    expect_advice(step, "no request from 127.0.0.1 within the last minute", "leaves no trace")
     assert "Could not connect" in shell.type("curl -sS http://127.0.0.1:8080/")
-    expect_advice(step, "no request within the last minute")
+    expect_advice(step, "no request from 127.0.0.1 within the last minute")
     assert "You reached 127.0.0.1:80" in shell.type("curl -s http://127.0.0.1/")
     finish(step)
 
