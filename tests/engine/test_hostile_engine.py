@@ -124,10 +124,11 @@ async def test_without_a_known_daemon_a_reported_pid_is_no_pid_of_this_machine(t
     assert (facts.running, facts.pid) == (True, 0)
 
 
-@pytest.mark.parametrize(("owner", "pid"), [(0, os.getpid()), (524288, 0)])
+@pytest.mark.parametrize("owner", [0, 524288])
 async def test_a_process_outside_a_host_in_a_user_namespace_is_not_its_daemon(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: int, pid: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: int
 ) -> None:
+    pid = 0 if owner else os.getpid()
     monkeypatch.setattr(docker_engine, "find_daemon", lambda _endpoint, _kind: os.getpid())
     host = PrivateHost("abc", 1, 1, "", 1.0, tmp_path, 1, owner=owner)
     with fake_engine(tmp_path, own_pid) as fake:
