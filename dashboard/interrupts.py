@@ -15,7 +15,9 @@ from __future__ import annotations
 import os
 import signal
 import stat
+import sys
 import time
+from _thread import start_new_thread
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from types import FrameType
@@ -29,6 +31,8 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 #: Within this time after the first signal, further signals do not disturb the cleanup, which takes less time. Later
 #: signals end the process at once.
 GRACE_S = 5.0
+#: The time after which a signal is sent again if the exception that it raised was dropped.
+REPEAT_S = 0.01
 
 #: The signals that this process handles; none in a program that only imports its commands.
 _handled: list[signal.Signals] = []
@@ -50,6 +54,7 @@ def end_at_once() -> None:
     _handled[:] = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
     for number in _handled:
         signal.signal(number, _end)
+    sys.unraisablehook = _on_dropped
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
 
@@ -103,6 +108,21 @@ def _end(number: int, _frame: FrameType | None = None) -> NoReturn:
 def _raise(number: int, _frame: FrameType | None) -> None:
     if is_first(number):
         raise Interrupted(number)
+
+
+def _on_dropped(dropped: sys.UnraisableHookArgs) -> None:
+    """Python drops an exception that a callback raises, for example that of a weak reference, or ``__del__``. If a
+    signal has raised it, sends the signal again a moment later, when the callback has ended."""
+    if not isinstance(dropped.exc_value, Interrupted):
+        sys.__unraisablehook__(dropped)
+        return
+    _first_at.clear()
+    start_new_thread(_send_again, (dropped.exc_value.exit_code - 128,))
+
+
+def _send_again(number: int) -> None:
+    time.sleep(REPEAT_S)
+    os.kill(os.getpid(), number)
 
 
 def run[T](work: Callable[[], Coroutine[Any, Any, T]]) -> T:

@@ -7,13 +7,15 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from dashboard import interrupts
-from tests.support.polling import others_run
+from tests.support.polling import DEADLINE_S, others_run
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -22,6 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 def handled(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Makes this process handle signals as a command does."""
     before = {number: signal.getsignal(number) for number in interrupts.SIGNALS}
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
     monkeypatch.setattr(interrupts, "_handled", [])
     monkeypatch.setattr(interrupts, "_first_at", [])
     monkeypatch.setattr(interrupts, "GRACE_S", 60.0)  # a signal after a long stall would end this process
@@ -39,6 +42,35 @@ def test_a_signal_raises_once(number: signal.Signals) -> None:
         signal.raise_signal(number)
     assert raised.value.exit_code == 128 + number
     signal.raise_signal(number)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.usefixtures("handled")
+def test_a_signal_during_a_callback_ends_the_command_too(
+    number: signal.Signals, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Python drops the exception: importing modules calls such callbacks often."""
+    things = [type("Thing", (), {})()]
+    reference = weakref.ref(things[0], lambda _reference: signal.raise_signal(number))
+
+    def drop_it_and_wait() -> None:
+        things.clear()
+        assert reference() is None
+        threading.Event().wait(DEADLINE_S)
+
+    with pytest.raises(interrupts.Interrupted) as raised:
+        drop_it_and_wait()
+    assert raised.value.exit_code == 128 + number
+    assert "Traceback" not in capfd.readouterr().err
+
+
+@pytest.mark.usefixtures("handled")
+def test_another_error_of_a_callback_is_reported(capfd: pytest.CaptureFixture[str]) -> None:
+    things = [type("Thing", (), {})()]
+    reference = weakref.ref(things[0], lambda _reference: int("nothing"))
+    things.clear()
+    assert reference() is None
+    assert "ValueError: invalid literal" in capfd.readouterr().err
 
 
 @pytest.mark.usefixtures("handled")

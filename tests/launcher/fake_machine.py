@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -190,10 +191,13 @@ class Machine:
             umask=umask,
         )
 
-    def start(self, *arguments: str, stderr: Path) -> subprocess.Popen[str]:
-        """Starts the launcher; its messages go to a file."""
-        with stderr.open("w") as file:
-            return subprocess.Popen(
+    @contextmanager
+    def start(self, *arguments: str, stderr: Path) -> Iterator[subprocess.Popen[str]]:
+        """Starts the launcher, whose messages go to a file, and waits for its end. If the test fails, kills it and what
+        it has started."""
+        with (
+            stderr.open("w") as file,
+            subprocess.Popen(
                 [str(self.checkout / "netmodes"), *arguments],
                 cwd=self.folder,
                 env=self.environment(),
@@ -201,7 +205,14 @@ class Machine:
                 stdout=subprocess.PIPE,
                 stderr=file,
                 text=True,
-            )
+            ) as launcher,
+        ):
+            try:
+                yield launcher
+            except BaseException:
+                for pid in self._pids():
+                    os.kill(pid, signal.SIGKILL)
+                raise
 
     def asked(self, program: Literal["python", "apt-get", "systemctl", "npm", ""] = "") -> list[str]:
         """The logged calls of programs that would change a machine, in order."""
@@ -214,11 +225,13 @@ class Machine:
 
     def is_used(self) -> bool:
         """Whether a program of this machine still runs, which may write to its folder."""
+        return any(self._pids())
+
+    def _pids(self) -> Iterator[int]:
         for process in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):  # it has ended meanwhile
                 if os.fsencode(self.folder) in (process / "cmdline").read_bytes():
-                    return True
-        return False
+                    yield int(process.name)
 
     def commands(self) -> list[list[str]]:
         """The pid, the data folder and NETMODES_NO_INSTALL of each command that ran."""

@@ -120,8 +120,8 @@ def test_a_folder_with_other_files_keeps_its_mode(machine: Machine) -> None:
 
 def test_the_command_takes_the_place_of_the_launcher_so_that_ctrl_c_reaches_it(machine: Machine) -> None:
     machine.run("doctor")
-    launcher = machine.start("doctor", stderr=machine.folder / "says")
-    launcher.communicate(timeout=30)
+    with machine.start("doctor", stderr=machine.folder / "says") as launcher:
+        launcher.communicate(timeout=30)
     assert machine.commands()[-1][0] == str(launcher.pid)
 
 
