@@ -112,7 +112,7 @@ LARGER: dict[str, str] = {
     "dashboard/migrations": "one migration per file",
     "tests/netns": "a test file for each module, and the namespaces that they use",
     "tests/lab": "a test file for each module, and the hosts and training sessions that tests use",
-    "tests/lab/experiments": "a test file for each module, one for refusals of networks, two for all together",
+    "tests/engine": "a test file for each module, and engines that are broken, odd, hostile or of another version",
     "tests/engine/hosts": "a test file for each module, and the attempts to escape",
     "tests/management": "a test file for each command, and one for settings",
 }

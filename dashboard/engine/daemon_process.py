@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from dashboard.core.experiments.engine_kind import EngineKind
+from dashboard.engine.mountinfo import parse_mountinfo
 from dashboard.engine.protocol import EngineInfo
 
 DAEMONS = frozenset({"dockerd", "balenad"})
@@ -139,8 +140,8 @@ def rootless_netns(pid: int) -> tuple[int, str] | None:
         # The oldest threads first: younger ones may end.
         for folder in sorted((PROC / str(process) / "task").glob("*"), key=lambda each: int(each.name)):
             with suppress(OSError):
-                for line in (folder / "mountinfo").read_text(errors="replace").splitlines():
-                    if (place := line.split()[4]).endswith(ROOTLESS_NETNS):
+                for mount in parse_mountinfo((folder / "mountinfo").read_bytes()):
+                    if (place := str(mount.point)).endswith(ROOTLESS_NETNS):
                         return int(folder.name), place
     return None
 

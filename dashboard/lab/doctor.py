@@ -35,16 +35,14 @@ NO_RULES = (
 )
 
 
-def _parents(pid: int, path: str) -> tuple[str, ...]:
-    """Returns the name of the machine's link on which a launch bases macvlan and ipvlan networks. Empty if no such link
-    exists.
+def _has_parent(pid: int, path: str) -> bool:
+    """Returns whether the machine has a link on which a launch can base macvlan and ipvlan networks.
 
     ``pid`` is the pid of the engine's daemon. ``path`` is the path of the machine's namespace as the daemon sees it. If
     ``path`` is empty, the namespace of the daemon itself is read.
     """
     with Namespace.of_machine(pid, path) as namespace:
-        link = parent_link(read_interfaces(namespace), read_routes(namespace))
-    return (link.name,) if link is not None else ()
+        return parent_link(read_interfaces(namespace), read_routes(namespace)) is not None
 
 
 def free_port(info: EngineInfo, first: int = 8080, reserved: Collection[int] = (), count: int = 1) -> int:
@@ -63,10 +61,10 @@ async def modes_of(engine: Engine, info: EngineInfo) -> tuple[ModeReport, ...]:
     EngineError."""
     # Which links the kernel of another machine supports cannot be tried from here.
     kinds = {} if info.invisible else await asyncio.to_thread(link_kinds)
-    parents: tuple[str, ...] = ()
+    has_parent = False
     if info.pid is not None:
         with suppress(OSError, NamespaceGone):
-            parents = await asyncio.to_thread(_parents, info.pid, info.netns)
+            has_parent = await asyncio.to_thread(_has_parent, info.pid, info.netns)
     networks = await engine.networks({})
     traits = EngineTraits(
         version=info.version,
@@ -82,7 +80,7 @@ async def modes_of(engine: Engine, info: EngineInfo) -> tuple[ModeReport, ...]:
         kind=info.kind,
         programs=info.programs,
     )
-    modes = availability(traits, kinds, parents)
+    modes = availability(traits, kinds, has_parent=has_parent)
     return tuple(
         ModeReport(mode, available=False, reason=result.reason)
         if isinstance(result, Unavailable)

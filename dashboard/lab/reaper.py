@@ -13,8 +13,8 @@ from dashboard.engine.hosts.registry import folders, group_hosts, is_starting
 from dashboard.engine.lans.lan import list_lans
 from dashboard.engine.protocol import Engine, EngineError
 from dashboard.lab.context import LABEL, Context
+from dashboard.lab.experiments.columns.other_host import remove_clients
 from dashboard.lab.experiments.journal_writer import JournalWriter
-from dashboard.lab.experiments.other_host import remove_clients
 from dashboard.lab.lab_lock import LabBusyError, LabLock
 from dashboard.lab.machines.swarm import leave_without_lab
 from dashboard.lab.orphans import kept_ids, remove_objects, remove_orphans

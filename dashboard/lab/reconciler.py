@@ -16,10 +16,10 @@ from dashboard.lab.claims.engines import private_engine_version
 from dashboard.lab.claims.worker import ClaimWorker
 from dashboard.lab.context import Context
 from dashboard.lab.engine.events import EngineEvents
+from dashboard.lab.experiments.columns.neighbour import NeighbourServer
 from dashboard.lab.experiments.concurrency import Passes
 from dashboard.lab.experiments.driver import ExperimentDriver
 from dashboard.lab.experiments.first_packet import remove_left_trace
-from dashboard.lab.experiments.neighbour import NeighbourServer
 from dashboard.lab.housekeeping import run_housekeeping
 from dashboard.lab.machines.client_line import ClientLines
 from dashboard.lab.machines.lent_client import LentClient

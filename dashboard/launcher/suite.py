@@ -25,7 +25,7 @@ ENGINE_TESTS = (
     "tests/lab/experiments/test_driver.py::test_every_mode_of_the_workshop_runs_side_by_side_and_leaves_nothing",
     "tests/lab/experiments/test_driver.py::test_a_refusal_shows_docker_s_message_and_the_other_arms_run",
     "tests/lab/experiments/running/test_ended_containers.py::test_a_container_removed_outside_netmodes_is_lost_and_the_others_run_on",
-    "tests/lab/experiments/test_neighbour.py",
+    "tests/lab/experiments/columns/test_neighbour.py",
     "tests/lab/experiments/test_networks.py",
     "tests/lab/experiments/test_trace.py",
     "tests/lab/measurements/test_run.py::test_each_path_of_host_and_bridge_is_measured_and_named",

@@ -20,8 +20,8 @@ from dashboard.engine.lans.lan import Lan
 from dashboard.engine.protocol import EngineError
 from dashboard.lab import reaper
 from dashboard.lab.context import LABEL_EXPERIMENT
-from dashboard.lab.experiments import other_host
-from dashboard.lab.experiments.other_host import LABEL_CLIENT
+from dashboard.lab.experiments.columns import other_host
+from dashboard.lab.experiments.columns.other_host import LABEL_CLIENT
 from dashboard.lab.lab_lock import LabBusyError, LabLock
 from dashboard.lab.reaper import Reaped, reap, reap_everything, reap_hosts
 from dashboard.models import Experiment, Report

@@ -106,7 +106,7 @@ SECONDS: dict[str, int] = {
     "tests/management/test_hosts.py": 15,
     "tests/management/lans/": 15,
     "tests/lab/engine/test_keeper.py": 12,
-    "tests/lab/experiments/test_other_host.py": 12,
+    "tests/lab/experiments/columns/test_other_host.py": 12,
     "tests/web/experiments/test_api.py": 12,
     "tests/web/training/test_group_access.py": 15,
     "tests/engine/hosts/test_template.py": 15,

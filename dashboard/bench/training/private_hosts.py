@@ -143,7 +143,8 @@ def leftovers(hosts: Collection[PrivateHost]) -> list[str]:
     network namespaces."""
     folders = [folder for host in hosts for folder in (RUN / host.id, host.folder)]
     cgroups = [cgroup for host in hosts for cgroup in cgroup_folders(host.name)]
-    left = [str(folder) for folder in (*cgroups, *folders) if folder.exists()] + mounts_below(folders)
+    existing = [folder for folder in (*cgroups, *folders) if folder.exists()]
+    left = [str(path) for path in (*existing, *mounts_below(folders))]
     marks, inodes = {f"{MARKER}={host.name}".encode() for host in hosts}, {host.netns for host in hosts}
     for process in Path("/proc").glob("[0-9]*"):
         try:

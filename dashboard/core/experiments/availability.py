@@ -6,7 +6,7 @@ and on user-namespace remapping; podman-run(1), ``--network``.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dashboard.core.experiments.engine_kind import ONLY_PODMAN, EngineKind
@@ -87,9 +87,7 @@ def _host(engine: EngineTraits) -> Availability:
     return Available()
 
 
-def _parent_mode(
-    mode: Mode, engine: EngineTraits, link_kinds: Mapping[str, bool], parents: Sequence[str]
-) -> Availability:
+def _parent_mode(mode: Mode, engine: EngineTraits, link_kinds: Mapping[str, bool], *, has_parent: bool) -> Availability:
     if engine.desktop:
         return Unavailable(
             f"On Docker Desktop {mode} reaches only Docker's virtual machine: use Docker Engine on Linux."
@@ -106,7 +104,7 @@ def _parent_mode(
             f"{mode} needs the name of a parent interface, and the interfaces of the engine's machine are not visible: "
             f"{engine.invisible}."
         )
-    if not parents:
+    if not has_parent:
         return Unavailable(
             f"{mode} needs an Ethernet interface with a default route as parent, and the machine has none: use a "
             "private host."
@@ -163,13 +161,13 @@ def _podman_modes(engine: EngineTraits) -> dict[Mode, Availability]:
 
 
 def availability(
-    engine: EngineTraits, link_kinds: Mapping[str, bool], parents: Sequence[str] = ()
+    engine: EngineTraits, link_kinds: Mapping[str, bool], *, has_parent: bool = False
 ) -> dict[Mode, Availability]:
     """Returns for every mode whether it is available, and if not, why.
 
     ``link_kinds`` tells which kernel link kinds (macvlan, ipvlan, vxlan) can be created. A kind without an entry was
-    not tested and counts as supported. ``parents`` are the machine's links that can be the parent of a macvlan or
-    ipvlan.
+    not tested and counts as supported. ``has_parent`` tells whether the machine has a link that can be the parent of a
+    macvlan or ipvlan.
     """
     bridge: Availability = Available()
     if not engine.default_bridge:
@@ -180,8 +178,8 @@ def availability(
         Mode.USER_BRIDGE: Available(),
         Mode.NONE: Available(),
         Mode.CONTAINER: Available(),
-        Mode.MACVLAN: _parent_mode(Mode.MACVLAN, engine, link_kinds, parents),
-        Mode.IPVLAN: _parent_mode(Mode.IPVLAN, engine, link_kinds, parents),
+        Mode.MACVLAN: _parent_mode(Mode.MACVLAN, engine, link_kinds, has_parent=has_parent),
+        Mode.IPVLAN: _parent_mode(Mode.IPVLAN, engine, link_kinds, has_parent=has_parent),
         Mode.OVERLAY: _overlay(engine, link_kinds),
         **_podman_modes(engine),
     }

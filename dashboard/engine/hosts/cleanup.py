@@ -6,7 +6,6 @@ All functions block. Sources: proc(5), cgroups(7), mount_namespaces(7).
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
 import time
@@ -16,6 +15,7 @@ from threading import Lock
 
 from dashboard.engine.hosts import disk, id_ranges
 from dashboard.engine.hosts import limits as host_limits
+from dashboard.engine.mountinfo import parse_mountinfo
 
 #: In the environment of dockerd, which containerd, every shim and every docker-proxy inherit.
 MARKER = "NETMODES_PRIVATE_HOST"
@@ -167,16 +167,10 @@ def remove_cgroups(name: str) -> None:
         time.sleep(0.01)
 
 
-def mounts_below(folders: list[Path]) -> list[str]:
+def mounts_below(folders: list[Path]) -> list[Path]:
     """Returns the mount points at or below the folders in this mount namespace, deepest first."""
-    tops = [f"{folder}/" for folder in folders]
-    found = []
-    for line in (PROC / "self/mountinfo").read_bytes().splitlines():
-        encoded = line.split(b" ")[4]
-        point = os.fsdecode(re.sub(rb"\\([0-7]{3})", lambda code: bytes([int(code[1], 8)]), encoded))
-        if any(f"{point}/".startswith(top) for top in tops):
-            found.append(point)
-    return sorted(found, reverse=True)
+    points = [mount.point for mount in parse_mountinfo((PROC / "self/mountinfo").read_bytes())]
+    return sorted((point for point in points if any(map(point.is_relative_to, folders))), reverse=True)
 
 
 def remove_everything(name: str, folders: list[Path]) -> None:

@@ -1,15 +1,21 @@
-"""Checks whether anything of an experiment is left after it was stopped."""
+"""Removes what belongs to an experiment, and checks whether anything is left."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from dashboard.core.experiments.launching.ports import HostPort, listens, ports_of
 from dashboard.core.experiments.messages import Check, Column
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.visibility import name_machine
+from dashboard.engine.protocol import EngineError
 from dashboard.lab.context import Context
+from dashboard.lab.experiments.containers import remove_all
 from dashboard.lab.experiments.observer import Observer
+from dashboard.store.experiments import Record
+
+log = logging.getLogger(__name__)
 
 
 def host_ports(columns: Sequence[Column]) -> tuple[HostPort, ...]:
@@ -23,6 +29,17 @@ async def has_leftovers(context: Context, experiment: str) -> bool:
     """Returns whether the Engine still has containers or networks of the experiment."""
     labels = context.labels(experiment)
     return bool(await context.engine.containers(labels) or await context.engine.networks(labels))
+
+
+async def remove_completely(context: Context, record: Record, known_problem: str) -> None:
+    """Removes the experiment's containers and networks. Raises EngineError if any are left: the round does not end, and
+    the next pass tries again. The problem is logged unless it is ``known_problem``, that of the last attempt."""
+    refusals = await remove_all(context, record)
+    if await has_leftovers(context, record.id):
+        problem = "; ".join(refusals) or "The Engine still lists containers or networks of this experiment."
+        if problem != known_problem:
+            log.warning("experiment %s: %s", record.id, problem)
+        raise EngineError(problem)
 
 
 async def verify_cleanup(

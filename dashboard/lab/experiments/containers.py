@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from dashboard.core.experiments.lifecycle import removal_waves
+from dashboard.core.experiments.lifecycle import ObservedContainer, removal_waves
 from dashboard.core.experiments.messages import ArmStatus, Column, ContainerRef
 from dashboard.core.modes import Mode
 from dashboard.engine.protocol import ContainerFacts, Created, Engine, EngineError, EngineUnreachable
-from dashboard.lab.context import LABEL_EXPERIMENT, Context
+from dashboard.lab.context import LABEL_ARM, LABEL_EXPERIMENT, LABEL_ROUND, Context
 from dashboard.store.experiments import Record
 
 log = logging.getLogger(__name__)
@@ -21,6 +21,8 @@ CONFLICT_PAUSES_S = (0.1, 0.2, 0.4, 0.8)
 SHARED_PAUSES_S = (0.1, 0.2, 0.4, 0.8)
 CONFLICT = 409
 LOG_LINES = 20
+#: How the Engine's start time of a container begins that was created but never started.
+NEVER_STARTED = "0001-"
 #: The states of a container that another program removes by force; Moby sets them before it kills
 #: (``container/state.go``).
 BEING_REMOVED = frozenset({"removing", "dead"})
@@ -126,6 +128,21 @@ async def _remove_shared(context: Context, record: Record, used: set[str]) -> No
             except EngineError as error:
                 log.info("network %s stays: %s", network.name, error)
             await asyncio.sleep(pause_s)
+
+
+def containers_of_round(listed: Iterable[ContainerFacts], number: int) -> list[ObservedContainer]:
+    """Returns the containers in the Engine's list that were created in the round ``number``."""
+    return [
+        ObservedContainer(
+            facts.id,
+            facts.labels.get(LABEL_ARM, ""),
+            facts.running,
+            not facts.started_at.startswith(NEVER_STARTED),
+            facts.pid,
+        )
+        for facts in listed
+        if facts.labels.get(LABEL_ROUND) == str(number)
+    ]
 
 
 def running_column(column: Column, facts: ContainerFacts, error: str | None = None) -> Column:

@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from dashboard.core.experiments.initial_columns import initial_columns
 from dashboard.core.experiments.journal import NO_TRIAL, Attempt, Cause, Facts, Source, View
 from dashboard.core.experiments.lifecycle import Action, ObservedContainer, Remove, Wanted, container_name, plan
-from dashboard.core.experiments.messages import ArmStatus, Column, Phase
-from dashboard.core.modes import MACHINE, NEIGHBOUR, OBSERVERS, OTHER_CONTAINER, ROOTLESS_NETNS, ArmSpec
+from dashboard.core.experiments.messages import ArmStatus, Column, ExperimentHead, Phase
+from dashboard.core.modes import OBSERVERS, OTHER_CONTAINER, ROOTLESS_NETNS, ArmSpec
 from dashboard.core.paths.attempts import describe_attempts, next_trial
-from dashboard.engine.protocol import ContainerFacts, EngineError, EngineEvent, EngineUnreachable
-from dashboard.lab.context import LABEL_ARM, LABEL_ROUND, Context
+from dashboard.engine.protocol import EngineError, EngineEvent, EngineUnreachable
+from dashboard.lab.context import LABEL_ARM, Context
 from dashboard.lab.experiments.arms import Arms
-from dashboard.lab.experiments.cleanup import has_leftovers, host_ports, verify_cleanup
+from dashboard.lab.experiments.cleanup import has_leftovers, host_ports, remove_completely, verify_cleanup
+from dashboard.lab.experiments.columns.neighbour import find_bridges
+from dashboard.lab.experiments.columns.observer_columns import ObserverColumns, columns_of_round
 from dashboard.lab.experiments.concurrency import gather_all
-from dashboard.lab.experiments.containers import remove_all, remove_containers
-from dashboard.lab.experiments.neighbour import BESIDE, find_bridges, find_neighbour, is_rootless_podman
-from dashboard.lab.experiments.observer import ObservationTarget, Observer
-from dashboard.lab.experiments.other_host import OtherHost, find_other_host
+from dashboard.lab.experiments.containers import containers_of_round, remove_all, remove_containers
+from dashboard.lab.experiments.observer import Observer
 from dashboard.lab.experiments.recorder import Recorder
-from dashboard.netns.namespace import NamespaceGone
 from dashboard.store import experiments as experiment_store
 from dashboard.store import recent_entries
 from dashboard.store.experiments import Record
@@ -34,13 +32,11 @@ from dashboard.store.experiments import Record
 log = logging.getLogger(__name__)
 FINAL = frozenset({ArmStatus.REFUSED, ArmStatus.EXITED, ArmStatus.LOST})
 LAUNCH_PHASES = frozenset({Phase.PREPARING, Phase.LAUNCHING})
-NEVER_STARTED = "0001-"
 #: How many seconds ``close`` waits for a database that accepts no writes.
 FLUSH_TIMEOUT_S = 5.0
 #: How many seconds a removal without a database waits for the end of a launch.
 LAUNCH_END_S = 5.0
 LAUNCH = Cause(Source.LAB, "launch")
-OBSERVED = Cause(Source.LAB, "observe")
 #: Columns other than arms: those that end when the experiment is stopped, and those that then keep their last state.
 ENDING = frozenset({OTHER_CONTAINER, ROOTLESS_NETNS})
 LASTING = OBSERVERS - ENDING
@@ -62,7 +58,7 @@ class ExperimentDriver:
             lambda: find_bridges(context),
         )
         self._arms = Arms(context, record, self._recorder, self.observer, lambda: self._stopping)
-        self._other = OtherHost(context, record.id, self._recorder, self.observer)
+        self._columns = ObserverColumns(context, record.id, self._recorder, self.observer)
         self._lock = asyncio.Lock()
         self._round = view.head.round if view.head is not None else 0
         self._launched = False
@@ -184,13 +180,13 @@ class ExperimentDriver:
         if self._preparing is not None:
             self._preparing.cancel()
         await remove_all(self._context, self._record)
-        await self._other.remove()
+        await self._columns.other_host.remove()
         if self._lock.locked() and self._recorder.head.phase in LAUNCH_PHASES:
             # A request that the launch has already sent may still create something, on this host or on another.
             with suppress(TimeoutError):
                 async with asyncio.timeout(LAUNCH_END_S), self._lock:
                     pass
-            await self._other.remove()
+            await self._columns.other_host.remove()
         await self._remove_all()
 
     async def settled(self) -> None:
@@ -219,37 +215,17 @@ class ExperimentDriver:
         self._launched = False
         self._arms = Arms(self._context, record, self._recorder, self.observer, lambda: self._stopping)
         arms = record.spec.arms
+        info = self._context.info
         head = replace(
-            self._recorder.head,
+            experiment_store.waiting_head(record),
             phase=Phase.PREPARING,
             started_at=self._context.clock(),
-            stopped_at=None,
-            proof=(),
-            problem="",
-            problem_since=None,
-            engine_away=False,
-            startable=False,
-            notice="",
-            measured="",
-            measurement="",
-            tried="",
-            engine=self._context.info.version,
-            engine_kind=self._context.info.kind,
+            engine=info.version,
+            engine_kind=info.kind,
             private=self._context.private,
             round=record.round,
         )
-        info, neighbour = self._context.info, await asyncio.to_thread(find_neighbour, self._context) is not None
-        columns = initial_columns(
-            record.id,
-            arms,
-            info.kind,
-            info.machine_title,
-            neighbour=neighbour,
-            other_host=neighbour and await asyncio.to_thread(find_other_host, self._context) is not None,
-            rootless_netns=is_rootless_podman(info),
-            facts=self._context.reported_engine,
-            whole=record.parent,
-        )
+        columns = await columns_of_round(self._context, record)
         if not self._recorder.ended:
             # A restart keeps the networks, and their lines are recorded only when they are created.
             lines = {column.key: column.setup for column in self.view.columns}
@@ -268,8 +244,8 @@ class ExperimentDriver:
         await self._save_head(0)
 
     async def _launch(self) -> None:
-        machine = asyncio.ensure_future(self._observe_machine())
-        await gather_all(machine, self._launch_arms(machine), self._observe_other_namespaces())
+        machine = asyncio.ensure_future(self._columns.observe_machine())
+        await gather_all(machine, self._launch_arms(machine), self._columns.observe_other_namespaces())
         if self._stopping:
             return
         self._launched = True
@@ -282,7 +258,7 @@ class ExperimentDriver:
             await self._fail()
             return
         # Before the phase is RUNNING, because a waiting measurement then starts at once and needs all clients.
-        await gather_all(self._other.observe(), self._observe_other_namespaces())
+        await gather_all(self._columns.other_host.observe(), self._columns.observe_other_namespaces())
         text = f"{len(running)} of {len(self._record.spec.arms)} containers running"
         self._recorder.set_head(LAUNCH, text, phase=Phase.RUNNING)
         await self._save_head()
@@ -325,7 +301,7 @@ class ExperimentDriver:
         contains the Engine's warnings.
         """
         listed = await self._context.engine.containers(self._context.labels(self._record.id))
-        containers = self._containers_of_round(listed)
+        containers = containers_of_round(listed, self._record.round)
         self._record_restart({container.arm: container for container in containers})
         recorded = {arm.key: arm.container.id for arm in self._recorder.arms() if arm.container}
         known = [container for container in containers if recorded.get(container.arm) == container.id]
@@ -346,7 +322,7 @@ class ExperimentDriver:
         self._checks += 1
         number = self._checks
         listed = await self._context.engine.containers(self._context.labels(self._record.id))
-        containers = self._containers_of_round(listed)
+        containers = containers_of_round(listed, self._record.round)
         by_arm = {container.arm: container for container in containers}
         look_up_again = self._record_restart(by_arm)
         changes: list[Callable[[], Awaitable[object]]] = []
@@ -362,9 +338,9 @@ class ExperimentDriver:
                 look_up_again = True
         # In parallel, because each sends several requests, and an Engine that was stuck answers slowly.
         await gather_all(*(change() for change in changes))
-        await self._observe_machine()
-        await self._observe_other_namespaces()
-        await self._other.observe()
+        await self._columns.observe_machine()
+        await self._columns.observe_other_namespaces()
+        await self._columns.other_host.observe()
         await self.observer.reread_files()
         await self.observer.refresh_firewall()
         if look_up_again:
@@ -411,20 +387,11 @@ class ExperimentDriver:
         for key in self.observer.keys:
             if key not in LASTING:
                 await self.observer.remove(key)
-        await self._other.remove()
+        await self._columns.other_host.remove()
         await self._remove_all()
         proof = await verify_cleanup(self._context, experiment, self.observer, count, ports)
         await self.observer.close()
-        head = replace(
-            recorder.head,
-            phase=Phase.STOPPED,
-            stopped_at=self._context.clock(),
-            proof=proof,
-            problem="",
-            problem_since=None,
-            engine_away=False,
-            startable=False,
-        )
+        head = replace(self._ended_head(Phase.STOPPED), proof=proof)
         unfinished = (ArmStatus.RUNNING, ArmStatus.CREATED, ArmStatus.WAITING)
         arms = (*recorder.arms(*unfinished), *(column for column in self.view.columns if column.key in ENDING))
         columns = tuple(replace(arm, status=ArmStatus.GONE, published=()) for arm in arms)
@@ -436,33 +403,28 @@ class ExperimentDriver:
         await self._save_head()
 
     async def _remove_all(self) -> None:
-        """Removes the experiment's containers and networks. Raises EngineError if any are left: the round does not end,
-        and the next pass tries again."""
-        refusals = await remove_all(self._context, self._record)
-        if await has_leftovers(self._context, self._record.id):
-            problem = "; ".join(refusals) or "The Engine still lists containers or networks of this experiment."
-            if problem != self._recorder.head.problem:  # each pass tries again, but logs it only once
-                log.warning("experiment %s: %s", self._record.id, problem)
-            raise EngineError(problem)
+        await remove_completely(self._context, self._record, self._recorder.head.problem)
 
-    async def _fail(self) -> None:
-        """Ends the round with the phase "failed" because no arm runs, and removes all containers and networks. The
-        columns keep what was recorded."""
-        await self._other.remove()
-        await self._remove_all()
-        await self.observer.close()
-        cause, reason = Cause(Source.LAB, "failed"), "No container is running: see each column for the reason."
-        self._recorder.set_head(
-            cause,
-            reason,
-            phase=Phase.FAILED,
+    def _ended_head(self, phase: Phase) -> ExperimentHead:
+        return replace(
+            self._recorder.head,
+            phase=phase,
             stopped_at=self._context.clock(),
-            notice=reason,
             problem="",
             problem_since=None,
             engine_away=False,
             startable=False,
         )
+
+    async def _fail(self) -> None:
+        """Ends the round with the phase "failed" because no arm runs, and removes all containers and networks. The
+        columns keep what was recorded."""
+        await self._columns.other_host.remove()
+        await self._remove_all()
+        await self.observer.close()
+        cause, reason = Cause(Source.LAB, "failed"), "No container is running: see each column for the reason."
+        head = replace(self._ended_head(Phase.FAILED), notice=reason)
+        self._recorder.journal.append(cause, Facts(head=head), reason)
         await self._recorder.journal.flush()
         await self._save_head(self.view.seq)
 
@@ -543,50 +505,6 @@ class ExperimentDriver:
                 await self._fail_if_empty()
             except (EngineError, OSError) as error:
                 self._recorder.trouble(str(error))
-
-    def _containers_of_round(self, listed: Iterable[ContainerFacts]) -> list[ObservedContainer]:
-        """Returns the containers in the Engine's list that were created in the current round."""
-        return [
-            ObservedContainer(
-                facts.id,
-                facts.labels.get(LABEL_ARM, ""),
-                facts.running,
-                not facts.started_at.startswith(NEVER_STARTED),
-                facts.pid,
-            )
-            for facts in listed
-            if facts.labels.get(LABEL_ROUND) == str(self._record.round)
-        ]
-
-    async def _observe_machine(self) -> None:
-        info = self._context.info
-        pid, invisible = info.pid, info.invisible
-        if self._recorder.column(MACHINE).invisible != invisible:
-            column = replace(self._recorder.column(MACHINE), invisible=invisible)
-            self._recorder.show(column, OBSERVED)
-        if pid is None:
-            return
-        files = ("/etc/resolv.conf", "/etc/hosts")
-        target = ObservationTarget(
-            MACHINE, pid, MACHINE, *files, firewall_backend=info.firewall_backend, netns=info.netns
-        )
-        if self.observer.target(MACHINE) == target:
-            return
-        known = self.view.states.get(MACHINE)
-        state = await self.observer.add(target, known.lookups if known else ())
-        self._recorder.observed(self._recorder.column(MACHINE), state, OBSERVED)
-
-    async def _observe_other_namespaces(self) -> None:
-        """Observes the neighbour and, while containers use it, the namespace of a rootless Podman's bridges. Does
-        nothing for those that are observed already."""
-        for column in [one for one in self.view.columns if one.key in BESIDE and one.mode in {NEIGHBOUR, MACHINE}]:
-            target = await asyncio.to_thread(BESIDE[column.key], self._context)
-            if target is not None and self.observer.target(column.key) != target:
-                with suppress(NamespaceGone):  # the host has ended, or the last container on a bridge
-                    self._recorder.observed(column, await self.observer.add(target), OBSERVED)
-            elif target is None and column.key == ROOTLESS_NETNS and column.key in self.view.states:
-                await self.observer.remove(column.key)
-                self._recorder.journal.append(OBSERVED, Facts(forgotten=(column.key,)), "", (column.key,))
 
     def _look_up(self) -> None:
         arms = [column.key for column in self._recorder.arms(ArmStatus.RUNNING)]

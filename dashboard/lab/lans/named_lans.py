@@ -25,7 +25,7 @@ from dashboard.engine.lans.lan import Lan, create_lan, describe_problem, netem_r
 from dashboard.engine.lans.swarm import is_member, leave_swarm
 from dashboard.engine.protocol import EngineError
 from dashboard.lab.context import Context
-from dashboard.lab.experiments.other_host import remove_clients
+from dashboard.lab.experiments.columns.other_host import remove_clients
 from dashboard.lab.lans import engines
 from dashboard.lab.lans.restarts import FoundLan, Restarts, find_lans
 from dashboard.lab.lans.states import LanHost, LanStage, LanState

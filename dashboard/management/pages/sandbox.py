@@ -6,7 +6,6 @@ capabilities and loads a seccomp filter.
 
 import ctypes
 import os
-import re
 import resource
 import signal
 from collections.abc import Callable, Iterable, Mapping
@@ -17,6 +16,7 @@ from typing import Any
 from dashboard.core.operations.web_user import WebUser
 from dashboard.engine.hosts import syscall_filter
 from dashboard.engine.hosts.user_namespace.calls import load_filter
+from dashboard.engine.mountinfo import parse_mountinfo
 
 #: The folder that the new root covers, in this process's mount namespace only: it contains no path of a ``Sandbox``.
 MOUNT_POINT = Path("/sys")
@@ -65,22 +65,13 @@ def _mount(source: str, target: Path, kind: str, flags: int, data: str = "") -> 
     _call(f"mount {target}", _libc.mount, *words, ctypes.c_ulong(flags), os.fsencode(data) or None)
 
 
-def mounts_at_and_below(path: Path, mountinfo: bytes) -> dict[Path, int]:
-    """The mounts at and below ``path`` with their mount flags, outer ones first. ``mountinfo`` is the content of a file
-    as in proc_pid_mountinfo(5)."""
-    found: dict[Path, int] = {}
-    for line in mountinfo.splitlines():
-        _, _, _, _, encoded, options, *_ = line.split(b" ")
-        point = Path(os.fsdecode(re.sub(rb"\\([0-7]{3})", lambda code: bytes([int(code[1], 8)]), encoded)))
-        if point.is_relative_to(path):
-            found[point] = sum(_ATTRIBUTES.get(option, 0) for option in options.decode().split(","))
-    return dict(sorted(found.items()))
-
-
 def _set_attributes(path: Path, attributes: int) -> None:
-    """Adds mount flags to the mount at ``path`` and to those below it. This is done one by one, because
-    mount_setattr(2) is missing before Linux 5.12."""
-    for point, present in mounts_at_and_below(path, Path("/proc/self/mountinfo").read_bytes()).items():
+    """Adds mount flags to the mount at ``path`` and to those below it, outer ones first. This is done one by one,
+    because mount_setattr(2) is missing before Linux 5.12."""
+    # Only the last of several mounts at one point is visible.
+    options = dict(parse_mountinfo(Path("/proc/self/mountinfo").read_bytes()))
+    for point in sorted(point for point in options if point.is_relative_to(path)):
+        present = sum(_ATTRIBUTES.get(option, 0) for option in options[point])
         _mount("none", point, "", _BIND | _REMOUNT | present | attributes)
 
 

@@ -21,7 +21,7 @@ ROOTLESS_PODMAN = replace(PODMAN, rootless=True)
 
 
 def test_a_default_engine_supports_every_mode_of_docker_except_overlay() -> None:
-    found = availability(PLAIN, KINDS, ("eth0",))
+    found = availability(PLAIN, KINDS, has_parent=True)
     assert set(found) == set(Mode)
     assert {mode for mode, one in found.items() if one == Available()} == set(Mode) - {Mode.OVERLAY} - PODMAN_MODES
     assert {found[mode] for mode in PODMAN_MODES} == {Unavailable(ONLY_PODMAN)}
@@ -57,40 +57,40 @@ def test_a_podman_without_a_mode_has_one_sentence_with_a_remedy(engine: EngineTr
 
 
 @pytest.mark.parametrize(
-    ("changes", "kinds", "parents", "mode", "words"),
+    ("changes", "kinds", "has_parent", "mode", "words"),
     [
-        ({"desktop": True, "desktop_version": (4, 33)}, {}, ["eth0"], Mode.HOST, "before 4.34"),
-        ({"rootless": True}, {}, ["eth0"], Mode.HOST, "before 29.5"),
-        ({"rootless": True, "version": "29.4.9"}, {}, ["eth0"], Mode.HOST, "update the engine"),
-        ({"userns_remap": True}, {}, ["eth0"], Mode.HOST, "unless a container has --userns=host"),
-        ({"invisible": "the engine is reached over TCP"}, {}, [], Mode.MACVLAN, "reached over TCP"),
-        ({}, {"macvlan": False}, ["eth0"], Mode.MACVLAN, "modprobe macvlan"),
-        ({}, {"ipvlan": False}, ["eth0"], Mode.IPVLAN, "modprobe ipvlan"),
-        ({"network_plugins": ("bridge",)}, {}, ["eth0"], Mode.MACVLAN, "no macvlan driver"),
-        ({"network_plugins": ("bridge",)}, {}, ["eth0"], Mode.OVERLAY, "no overlay driver"),
-        ({"rootless": True}, {}, ["eth0"], Mode.MACVLAN, "rootless"),
-        ({"rootless": True}, {}, ["eth0"], Mode.IPVLAN, "runs as root"),
-        ({"desktop": True}, {}, ["eth0"], Mode.MACVLAN, "Docker Desktop"),
-        ({"kind": EngineKind.PODMAN}, {}, ["eth0"], Mode.OVERLAY, "Podman has no overlay networks"),
+        ({"desktop": True, "desktop_version": (4, 33)}, {}, True, Mode.HOST, "before 4.34"),
+        ({"rootless": True}, {}, True, Mode.HOST, "before 29.5"),
+        ({"rootless": True, "version": "29.4.9"}, {}, True, Mode.HOST, "update the engine"),
+        ({"userns_remap": True}, {}, True, Mode.HOST, "unless a container has --userns=host"),
+        ({"invisible": "the engine is reached over TCP"}, {}, False, Mode.MACVLAN, "reached over TCP"),
+        ({}, {"macvlan": False}, True, Mode.MACVLAN, "modprobe macvlan"),
+        ({}, {"ipvlan": False}, True, Mode.IPVLAN, "modprobe ipvlan"),
+        ({"network_plugins": ("bridge",)}, {}, True, Mode.MACVLAN, "no macvlan driver"),
+        ({"network_plugins": ("bridge",)}, {}, True, Mode.OVERLAY, "no overlay driver"),
+        ({"rootless": True}, {}, True, Mode.MACVLAN, "rootless"),
+        ({"rootless": True}, {}, True, Mode.IPVLAN, "runs as root"),
+        ({"desktop": True}, {}, True, Mode.MACVLAN, "Docker Desktop"),
+        ({"kind": EngineKind.PODMAN}, {}, True, Mode.OVERLAY, "Podman has no overlay networks"),
         (
             {"kind": EngineKind.PODMAN, "network_plugins": ("bridge",)},
             {},
-            ["eth0"],
+            True,
             Mode.MACVLAN,
             "update Podman and netavark",
         ),
-        ({}, {}, [], Mode.MACVLAN, "private host"),
-        ({}, {}, [], Mode.IPVLAN, "Ethernet interface"),
-        ({}, {}, ["eth0"], Mode.OVERLAY, "docker swarm init"),
-        ({}, {}, ["eth0"], Mode.OVERLAY, "if other machines have joined, form a swarm on the page Machines"),
-        ({"swarm_active": True}, {"vxlan": False}, ["eth0"], Mode.OVERLAY, "modprobe vxlan"),
-        ({"default_bridge": False}, {}, ["eth0"], Mode.BRIDGE, "user-bridge"),
+        ({}, {}, False, Mode.MACVLAN, "private host"),
+        ({}, {}, False, Mode.IPVLAN, "Ethernet interface"),
+        ({}, {}, True, Mode.OVERLAY, "docker swarm init"),
+        ({}, {}, True, Mode.OVERLAY, "if other machines have joined, form a swarm on the page Machines"),
+        ({"swarm_active": True}, {"vxlan": False}, True, Mode.OVERLAY, "modprobe vxlan"),
+        ({"default_bridge": False}, {}, True, Mode.BRIDGE, "user-bridge"),
     ],
 )
 def test_an_unavailable_mode_has_one_sentence_with_a_remedy(
-    changes: dict[str, Any], kinds: dict[str, bool], parents: list[str], mode: Mode, words: str
+    changes: dict[str, Any], kinds: dict[str, bool], has_parent: bool, mode: Mode, words: str
 ) -> None:
-    found = availability(replace(PLAIN, **changes), KINDS | kinds, parents)[mode]
+    found = availability(replace(PLAIN, **changes), KINDS | kinds, has_parent=has_parent)[mode]
     assert isinstance(found, Unavailable)
     assert words in found.reason
     assert found.reason.endswith(".")
@@ -111,12 +111,12 @@ def test_an_unavailable_mode_has_one_sentence_with_a_remedy(
     ],
 )
 def test_a_mode_without_a_missing_requirement_is_available(changes: dict[str, Any], mode: Mode) -> None:
-    assert availability(replace(PLAIN, **changes), KINDS, ("eth0",))[mode] == Available()
+    assert availability(replace(PLAIN, **changes), KINDS, has_parent=True)[mode] == Available()
 
 
 @pytest.mark.parametrize("version", [(0, 0), (4, 34), (5, 0)])
 def test_host_mode_on_docker_desktop_is_offered_with_what_it_takes(version: tuple[int, int]) -> None:
-    found = availability(replace(PLAIN, desktop=True, desktop_version=version), KINDS, ())[Mode.HOST]
+    found = availability(replace(PLAIN, desktop=True, desktop_version=version), KINDS)[Mode.HOST]
     assert isinstance(found, Available)
     for words in ("Enable host networking", "4.34", "TCP and UDP ports only", "virtual machine"):
         assert words in found.note
@@ -128,7 +128,7 @@ def test_a_rootless_podman_shares_the_machine_s_own_namespace() -> None:
 
 
 def test_a_link_kind_that_was_not_tested_counts_as_supported() -> None:
-    assert availability(PLAIN, {}, ("eth0",))[Mode.MACVLAN] == Available()
+    assert availability(PLAIN, {}, has_parent=True)[Mode.MACVLAN] == Available()
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,8 @@ def test_mounts_are_found_below_a_folder_and_not_beside_it(monkeypatch: pytest.M
         "".join(f"1 2 3:4 / {one} rw shared:1 - tmpfs none rw\n" for one in lines)
     )
     monkeypatch.setattr(host_cleanup, "PROC", tmp_path)
-    assert mounts_below([Path("/data/a")]) == ["/data/a/with space", "/data/a/für", "/data/a/deep", "/data/a"]
+    found = [str(point) for point in mounts_below([Path("/data/a")])]
+    assert found == ["/data/a/with space", "/data/a/für", "/data/a/deep", "/data/a"]
 
 
 #: 30 folders of this name have a path that is longer than PATH_MAX.

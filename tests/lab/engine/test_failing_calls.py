@@ -21,8 +21,8 @@ from dashboard.core.experiments.messages import ArmStatus, Check, ExperimentHead
 from dashboard.engine.protocol import EngineError, EngineUnreachable
 from dashboard.lab import reconciler
 from dashboard.lab.experiments import cleanup, driver, journal_writer
+from dashboard.lab.experiments.columns.other_host import OtherHost
 from dashboard.lab.experiments.driver import ExperimentDriver
-from dashboard.lab.experiments.other_host import OtherHost
 from dashboard.models import Experiment
 from dashboard.store import experiments as experiment_store
 from dashboard.store import journal as journal_store

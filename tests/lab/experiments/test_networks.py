@@ -21,10 +21,10 @@ from dashboard.engine.protocol import EngineError
 from dashboard.lab import reconciler
 from dashboard.lab.context import LABEL_PLACE
 from dashboard.lab.experiments import networks
+from dashboard.lab.experiments.columns.other_host import OtherHost
 from dashboard.lab.experiments.containers import remove_all
 from dashboard.lab.experiments.networks import MAX_CREATIONS, ExperimentNetworks
 from dashboard.lab.experiments.observer import Observer
-from dashboard.lab.experiments.other_host import OtherHost
 from tests.core.builders import make_interface, make_route
 from tests.lab.experiments.conftest import create_whole, networks_of_experiments, run_part
 from tests.support import engine_api

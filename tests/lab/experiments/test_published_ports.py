@@ -86,7 +86,7 @@ async def answers(pid: int, path: RequestPath) -> bool:
 async def check_requests(view: View, pids: Mapping[str, int]) -> None:
     """Every path that is offered answers, and no address of the machine answers that is not offered."""
     paths = find_paths(view.columns, view.states)
-    # tests/lab/experiments/test_neighbour.py requests the paths from the neighbour, which has no process.
+    # tests/lab/experiments/columns/test_neighbour.py requests the paths from the neighbour, which has no process.
     offered = [path for path in paths if path.address and path.client != NEIGHBOUR and leads_to_program(path)]
     silent = [(path.key, path.target) for path in offered if not await answers(pids[path.client], path)]
     assert silent == [], "offered, but does not answer"

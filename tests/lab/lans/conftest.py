@@ -9,7 +9,7 @@ import pytest
 
 from dashboard.engine.hosts.registry import PrivateHost
 from dashboard.engine.lans import lan as lans_module
-from dashboard.lab.experiments import other_host
+from dashboard.lab.experiments.columns import other_host
 from dashboard.lab.lans import engines as engines_module
 from dashboard.lab.lans import named_lans as module
 from dashboard.lab.lans import restarts

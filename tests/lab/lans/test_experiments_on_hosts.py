@@ -10,7 +10,7 @@ from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import Phase
 from dashboard.engine.protocol import EngineError
 from dashboard.lab.context import LABEL_EXPERIMENT
-from dashboard.lab.experiments.other_host import LABEL_CLIENT
+from dashboard.lab.experiments.columns.other_host import LABEL_CLIENT
 from dashboard.lab.lans.named_lans import OWN, REMOVED, NamedLans
 from dashboard.lab.lans.states import LanStage
 from dashboard.lab.training.group_labs import GroupLabs, HostUnavailableError

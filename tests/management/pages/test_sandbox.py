@@ -207,17 +207,6 @@ def test_mounts_below_what_is_shown_are_read_only_too(tmp_path: Path) -> None:
     assert (found["shown"], found["written"]) == ("", "Read-only file system")
 
 
-def test_mounts_are_read_with_their_attributes() -> None:
-    lines = rb"""
-22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/a rw
-30 22 8:2 / /srv/a\040disk/b ro,nosuid,nodev,noexec,relatime - ext4 /dev/b rw
-29 22 8:3 / /srv/a\040disk rw,nodev - ext4 /dev/c rw
-31 22 8:4 / /srv/a\040disk2 rw - ext4 /dev/d rw
-"""
-    found = sandbox.mounts_at_and_below(Path("/srv/a disk"), lines.strip())
-    assert list(found.items()) == [(Path("/srv/a disk"), 4), (Path("/srv/a disk/b"), 1 | 2 | 4 | 8)]
-
-
 @pytest.mark.parametrize(
     ("without", "refusal"), [("", ""), ("sys_admin", "[Errno 1] Operation not permitted"), ("setuid", "not permitted")]
 )

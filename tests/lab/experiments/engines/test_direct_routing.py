@@ -16,7 +16,7 @@ from dashboard.core.paths.model import PathKind
 from dashboard.engine.hosts.private_host import MACHINE_ADDRESS
 from dashboard.engine.hosts.programs import engine_root
 from dashboard.engine.hosts.variants import Variant
-from tests.lab.experiments.test_neighbour import curl, run_in_neighbour
+from tests.lab.experiments.columns.test_neighbour import curl, run_in_neighbour
 from tests.support.lab_harness import LabHarness
 from tests.support.polling import eventually
 from tests.support.private_engine import PrivateEngine, private_engine

@@ -24,7 +24,7 @@ from dashboard.engine.hosts.neighbour import NEIGHBOUR_ADDRESSES
 from dashboard.engine.hosts.private_host import MACHINE_ADDRESS
 from dashboard.lab.experiments import actions
 from dashboard.lab.experiments.actions import column_namespace, try_paths
-from dashboard.lab.experiments.neighbour import NeighbourServer, find_bridges, find_neighbour
+from dashboard.lab.experiments.columns.neighbour import NeighbourServer, find_bridges, find_neighbour
 from dashboard.lab.experiments.trace import trace
 from dashboard.netns.address_server import AddressServer
 from dashboard.netns.namespace import Namespace
@@ -338,7 +338,7 @@ async def test_a_namespace_that_opens_after_the_server_was_cancelled_is_closed(
     server = NeighbourServer(lab_harness.context)
     await lab_harness.lab.close()  # it opens namespaces, too
     monkeypatch.setattr(Namespace, "of_path_inside", slow)
-    monkeypatch.setattr("dashboard.lab.experiments.neighbour.find_neighbour", lambda _context: found)
+    monkeypatch.setattr("dashboard.lab.experiments.columns.neighbour.find_neighbour", lambda _context: found)
     opening = asyncio.ensure_future(server.ensure())
     await eventually(entered.is_set)
     opening.cancel()

@@ -1,0 +1,1 @@
+"""The columns of an experiment that are not arms: the machine, the neighbour, another host."""
