@@ -10,7 +10,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
-from dashboard.core.experiments.engine_kind import ENGINE_NAMES, ONLY_PODMAN
+from dashboard.core.experiments.engine_kind import ONLY_PODMAN
 from dashboard.core.experiments.messages import (
     ENDED,
     ArmStatus,
@@ -27,8 +27,6 @@ from dashboard.core.experiments.stream import Snapshot
 from dashboard.core.measurements import formatting
 from dashboard.core.modes import Mode
 from dashboard.store.operations.database_clock import shared_clock
-from dashboard.templatetags.training import session_words
-from dashboard.templatetags.words import CHART_WORDS
 from dashboard.web.experiments import picture_presenter, table_presenter
 
 register = template.Library()
@@ -234,67 +232,3 @@ def path_query(key: str, shown: str = "", at: str = "") -> str:
     (``shown``), the link hides it. ``at`` is the number of the journal entry whose state the page shows."""
     wanted = {"at": at or "", "path": "" if key == shown else key or ""}
     return f"?{urlencode({name: value for name, value in wanted.items() if value})}"
-
-
-@register.simple_tag
-def interface_words() -> dict[str, Any]:
-    """Returns the translated texts for JavaScript, which replaces the placeholders ``{…}``."""
-    return {
-        "phases": {phase.value: phase_word(phase) for phase in Phase},
-        "engines": ENGINE_NAMES,
-        "statuses": {status.value: status_word(status) for status in ArmStatus},
-        "relations": {relation.value: relation_word(relation) for relation in Relation},
-        "session": session_words(),
-        "chart": CHART_WORDS,
-        "partlyRunning": _("partly running"),
-        "runningEngineAway": _("running, engine unavailable"),
-        "counts": _("{differ} differ · {same} same"),
-        "noDiagram": _("There is no diagram: {reason}."),
-        "showAll": _("show all {count}"),
-        "showFewer": _("show fewer"),
-        "details": _("details ({count})"),
-        "matching": _("{count} of {all} rows match"),
-        "omitted": _("Earlier entries not shown here: {count}."),
-        "connecting": _("connecting"),
-        "live": _("live"),
-        "reconnecting": _("reconnecting since {time}"),
-        "stale": _("Not live since {time}: this page may be out of date."),
-        "disconnected": _("disconnected"),
-        "signedOut": _("signed out: sign in again"),
-        "gone": _("this experiment was removed or is no longer shown"),
-        "copied": _("Copied"),
-        "copyByHand": _("Text selected: press Ctrl+C to copy it"),
-        "changedOne": _("one fact changed"),
-        "changedMany": _("{count} facts changed"),
-        "otherVersion": _("this page is out of date: reload it"),
-        "pathShown": _("Shown on the diagram: {hops}"),
-        "pathHidden": _("No path is shown on the diagram."),
-        "since": _("since {time}"),
-        "engineAway": _("{engine} does not answer"),
-        "asItWas": _("State at {time}."),
-        "from": _("from {from}"),
-        "trying": _("Trying every path…"),
-        "tried": _("{count} paths tried"),
-        "failed": _("Failed: {reason}"),
-        "printing": _("Printing…"),
-        "finished": _("Finished at {time}"),
-        "cancelled": _("Cancelled"),
-        "cut": _("The output is too long: its beginning was cut."),
-        "nothing": _("nothing"),
-        "replay": {
-            "loading": _("Loading the journal…"),
-            "empty": _("Nothing to replay yet."),
-            "play": _("Play"),
-            "pause": _("Pause"),
-            "end": _("End of the journal"),
-            "when": _("{time} · {offset} after the start"),
-            "moment": _("{time}, {offset} after the start: {text}"),
-            "count": _("entry {number} of {count}"),
-            "nothing": _("no entry yet"),
-        },
-        "exit": _("exit code {code}"),
-        "asking": _("Checking…"),
-        "stepDone": _("Step done: see the explanation below."),
-        "themes": {"auto": _("auto"), "light": _("light"), "dark": _("dark")},
-        "theme": _("Theme: {name}"),
-    }

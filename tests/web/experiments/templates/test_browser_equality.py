@@ -7,13 +7,15 @@ import re
 
 import msgspec
 import pytest
+from django.core.serializers.json import DjangoJSONEncoder
+from django.utils import translation
 
 from dashboard.core.experiments.messages import Column, PublishedPort, Row
 from dashboard.core.experiments.picture import Box, DrawnPath, Picture
 from dashboard.core.experiments.stream import PlacedRow as Placed
 from dashboard.core.experiments.stream import RowPatch
 from dashboard.core.measurements import formatting
-from dashboard.templatetags import netmodes
+from dashboard.templatetags import script_words
 from dashboard.templatetags.reports import size_text
 from dashboard.web.experiments import picture_presenter, table_presenter
 from tests.core.strategies import apply_rows
@@ -73,4 +75,12 @@ def test_every_text_that_scripts_use_exists() -> None:
     said = set()
     for file in (ROOT / "static/dashboard/js/ui").rglob("*.js"):
         said |= set(re.findall(r"\bwords\.(\w+)", file.read_text()))
-    assert said <= set(netmodes.interface_words())
+    assert said <= set(script_words.words_for_scripts())
+
+
+def test_scripts_get_their_texts_in_the_language_of_the_page() -> None:
+    for language in ("en", "de"):
+        with translation.override(language):
+            element = script_words.interface_words()
+            (text,) = re.findall(r'<script id="words" type="application/json">(.*)</script>', element)
+            assert json.loads(text) == json.loads(json.dumps(script_words.words_for_scripts(), cls=DjangoJSONEncoder))
