@@ -24,6 +24,13 @@ PAGES = (
     "/reports/",
     "/reports/example/",
     "/doctor/",
+    "/lans/",
+    "/machines/",
+    "/docs/",
+    "/api/docs",
+    "/accounts/",
+    "/account/",
+    "/audit/",
 )
 VIEWS = ("", "#table", "#try", "#inspect", "#trace", "#measure", "#report")
 

@@ -85,8 +85,8 @@ function createImport(form, transfer) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     setHidden(problem, true);
-    const name = form.elements.file.files[0]?.name ?? "";
-    transfer.show(fill(sending, { name, done: "0.0", total: "" }), 0, 0);
+    const [{ name, size } = { name: "", size: 0 }] = form.elements.file.files;
+    transfer.show(fill(sending, { name, done: megabytes(0), total: megabytes(size) }), 0, 0);
     const result = await transfer.run(
       (signal) =>
         upload(form, signal, (done, total) => {
