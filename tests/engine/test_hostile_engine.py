@@ -69,7 +69,8 @@ def hostile_answer(chance: random.Random) -> bytes:
             return http(body)
 
 
-async def test_two_thousand_hostile_answers_end_in_values_or_engine_errors(tmp_path: Path) -> None:
+@pytest.mark.parametrize("answers", [500, pytest.param(2000, marks=pytest.mark.slow)])
+async def test_hostile_answers_end_in_values_or_engine_errors(tmp_path: Path, answers: int) -> None:
     chance = random.Random(7)
 
     def respond(method: str, path: str) -> bytes:
@@ -81,7 +82,7 @@ async def test_two_thousand_hostile_answers_end_in_values_or_engine_errors(tmp_p
         engine = DockerEngine(fake.endpoint, timeout_s=0.1)
         outcomes = {"value": 0, "error": 0}
         words: list[str] = []
-        while len(fake.requests) < 2000:
+        while len(fake.requests) < answers:
             for call in (
                 engine.info(),
                 engine.inspect_container("x"),
@@ -105,7 +106,7 @@ async def test_two_thousand_hostile_answers_end_in_values_or_engine_errors(tmp_p
                     words.append(str(error))
         await engine.close()
     assert all(0 < len(one) < 5000 for one in words)
-    assert min(outcomes.values()) > 100
+    assert min(outcomes.values()) > answers // 20
 
 
 def own_pid(_method: str, path: str) -> bytes:

@@ -208,6 +208,7 @@ async def killable_lab(
         yield harness
 
 
+@pytest.mark.slow
 async def test_an_experiment_recovers_when_a_killed_engine_is_started_again(
     killable_lab: LabHarness, killable_host: tuple[PrivateEngine, Daemon]
 ) -> None:

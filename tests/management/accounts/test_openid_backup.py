@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from dashboard.bench.operations.postgres_nats import Postgres, temporary_folder
 from tests.support.terminal import Terminal
@@ -28,6 +29,7 @@ ADDRESS = (
 )
 
 
+@pytest.mark.slow
 def test_postgresql_with_accounts_of_openid_connect_is_restored_with_and_without_it(
     nowhere: Terminal, tmp_path: Path
 ) -> None:

@@ -155,6 +155,7 @@ async def test_a_command_in_the_container_there_has_the_files_of_that_host(
         assert shown.strip() == await asyncio.to_thread(other.docker, "exec", container, "cat", file)
 
 
+@pytest.mark.slow
 async def test_an_overlay_network_spans_the_hosts_of_a_swarm(lab: LabHarness, lan: Lan) -> None:
     await form_swarm(lan.hosts)
     try:
