@@ -211,7 +211,8 @@ class Machine:
                 yield launcher
             except BaseException:
                 for pid in self._pids():
-                    os.kill(pid, signal.SIGKILL)
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
                 raise
 
     def asked(self, program: Literal["python", "apt-get", "systemctl", "npm", ""] = "") -> list[str]:

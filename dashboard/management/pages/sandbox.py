@@ -16,7 +16,7 @@ from typing import Any
 from dashboard.core.operations.web_user import WebUser
 from dashboard.engine.hosts import syscall_filter
 from dashboard.engine.hosts.user_namespace.calls import load_filter
-from dashboard.engine.mountinfo import parse_mountinfo
+from dashboard.engine.mountinfo import Mount, parse_mountinfo
 
 #: The folder that the new root covers, in this process's mount namespace only: it contains no path of a ``Sandbox``.
 MOUNT_POINT = Path("/sys")
@@ -65,13 +65,18 @@ def _mount(source: str, target: Path, kind: str, flags: int, data: str = "") -> 
     _call(f"mount {target}", _libc.mount, *words, ctypes.c_ulong(flags), os.fsencode(data) or None)
 
 
+def flags_at_and_below(path: Path, mounts: Iterable[Mount]) -> dict[Path, int]:
+    """Returns the mount points at ``path`` and below it, outer ones first, with the flags of ``_ATTRIBUTES`` that each
+    mount has. Only the last of several mounts at one point is visible."""
+    options = {mount.point: mount.options for mount in mounts if mount.point.is_relative_to(path)}
+    return {point: sum(_ATTRIBUTES.get(option, 0) for option in options[point]) for point in sorted(options)}
+
+
 def _set_attributes(path: Path, attributes: int) -> None:
-    """Adds mount flags to the mount at ``path`` and to those below it, outer ones first. This is done one by one,
-    because mount_setattr(2) is missing before Linux 5.12."""
-    # Only the last of several mounts at one point is visible.
-    options = dict(parse_mountinfo(Path("/proc/self/mountinfo").read_bytes()))
-    for point in sorted(point for point in options if point.is_relative_to(path)):
-        present = sum(_ATTRIBUTES.get(option, 0) for option in options[point])
+    """Adds mount flags to the mount at ``path`` and to those below it. This is done one by one, because
+    mount_setattr(2) is missing before Linux 5.12."""
+    mounts = parse_mountinfo(Path("/proc/self/mountinfo").read_bytes())
+    for point, present in flags_at_and_below(path, mounts).items():
         _mount("none", point, "", _BIND | _REMOUNT | present | attributes)
 
 

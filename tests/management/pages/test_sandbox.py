@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from dashboard import configuration
+from dashboard.engine.mountinfo import Mount
 from dashboard.management.pages import sandbox
 from tests.support.workers import mounts
 
@@ -205,6 +206,21 @@ def test_mounts_below_what_is_shown_are_read_only_too(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert (found["shown"], found["written"]) == ("", "Read-only file system")
+
+
+def test_a_mount_that_is_mounted_again_keeps_its_own_flags() -> None:
+    def mount(point: str, options: str) -> Mount:
+        return Mount(Path(point), tuple(options.split(",")))
+
+    mounts = [
+        mount("/", "rw,relatime"),
+        mount("/srv/a/b", "ro,nosuid,nodev,noexec,relatime"),
+        mount("/srv/a", "rw,nosuid"),
+        mount("/srv/a", "rw,nodev"),
+        mount("/srv/ab", "ro"),
+    ]
+    found = sandbox.flags_at_and_below(Path("/srv/a"), mounts)
+    assert list(found.items()) == [(Path("/srv/a"), 4), (Path("/srv/a/b"), 1 | 2 | 4 | 8)]
 
 
 @pytest.mark.parametrize(
