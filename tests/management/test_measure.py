@@ -39,7 +39,8 @@ def test_the_output_is_one_document_and_the_report_that_it_names_has_every_block
 
 
 def test_without_json_the_output_is_a_table_with_bars_verdicts_and_conditions(terminal: Terminal) -> None:
-    done = terminal.run("measure", "bridge", "--probe", "http", "--seconds", "3.5", "--conditions", "ordinary")
+    options = ("--probe", "http", "--rate", "500", "--seconds", "3.5", "--conditions", "ordinary")
+    done = terminal.run("measure", "bridge", *options)
     assert done.code == 0, done.err
     assert "Conditions: ordinary (normal priority, " in done.out
     assert "bridge/published-proxy" in done.out

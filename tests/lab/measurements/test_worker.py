@@ -52,7 +52,7 @@ async def test_a_run_with_a_twin_launches_measures_and_ends_it(lab_harness: LabH
     database, expected = lab_harness.database, {"loopback", "bridge-address", "published-proxy"}
     for seconds in (3.0, 12.0):
         twin = await database.run(experiment_store.create_experiment, responder_experiment(make_spec("host", "bridge")))
-        options = Options(seconds=seconds)
+        options = Options(seconds=seconds, rate=500.0)
         run = await database.run(measurement_store.create_run, twin, "t", [Probe.TCP_RR], options, 3, twin=True)
         lab_harness.lab.wake()
         assert (await ends(lab_harness, run, 60.0))[0] == measurement_store.FINISHED
@@ -75,7 +75,7 @@ async def test_the_headline_is_shown_on_the_experiment_that_the_twin_replaces(la
         twin,
         "t",
         [Probe.TCP_RR],
-        Options(seconds=1.5),
+        Options(seconds=1.5, rate=500.0),
         3,
         twin=True,
         source=experiment,

@@ -139,10 +139,10 @@ async def test_every_url_answers_only_those_who_may_use_it(place: Site, count: i
             assert {read, written} <= REFUSED, (pattern, name, read, written)
             assert {read, written} != {405}, (pattern, name)
     assert await everything_but_the_audit_trail() == before, "refused clients changed nothing"
-    for pattern in sorted(known, key=lambda one: (one in LAST, one)):
+    for number, pattern in enumerate(sorted(known, key=lambda one: (one in LAST, one))):
         kind, path = known[pattern], place.fill(pattern)
         closed = {401, 403} if kind == "signed-in users" or pattern in NOT_FOUND_FOR_ALL else REFUSED
-        for name in sorted(MAY[kind]) if kind != "anybody" else ():
+        for name in some(sorted(MAY[kind]), number, count) if kind != "anybody" else ():
             read, written = await statuses(path, place.who[name])
             assert read not in closed or written not in closed, (pattern, name, read, written)
             assert max(read, written) < 500 or path.startswith(API), (pattern, name, read, written)
