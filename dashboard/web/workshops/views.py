@@ -68,6 +68,7 @@ def list_steps(
             "slug": step.slug,
             "title": step.title,
             "stage": step_stage(workshop, records, number, until, free=free),
+            "opened": bool(records.get(step.slug, EMPTY).opened_at),
             "url": f"{front}{step.slug}/",
         }
         for number, step in enumerate(workshop.steps)

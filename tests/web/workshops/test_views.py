@@ -86,6 +86,17 @@ async def test_a_locked_step_names_the_step_to_do_first(lab_harness: LabHarness,
     assert "locked" in text_of(await get(HOME, me))
 
 
+async def test_a_step_is_in_progress_once_its_checks_have_run(lab_harness: LabHarness, me: Person) -> None:
+    def first_stage(page: str) -> str:
+        return re.findall(r'<small class="stage[^"]*">([^<]+)<', page)[0]
+
+    assert first_stage((await get(HOME, me)).text) == "open"
+    url = await start(me, HOME)
+    assert first_stage((await get(HOME, me)).text) == "open"
+    await post(f"{url}check/", me, "auto=1", part=True)
+    assert first_stage((await get(HOME, me)).text) == "in progress"
+
+
 async def test_predict_run_and_reveal_without_a_script(lab_harness: LabHarness, me: Person, engine: FakeEngine) -> None:
     url = await start(me)
     assert url == f"{BRIDGES}two-containers/"
