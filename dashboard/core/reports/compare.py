@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from dashboard.core.measurements.between_runs import DRIFT_SENTENCE, Between, compare_blocks
 from dashboard.core.measurements.formatting import NOTHING, format_interval, micros, signed
-from dashboard.core.measurements.series_labels import label_signatures
+from dashboard.core.measurements.series_labels import SeriesLabel, label_signatures
 from dashboard.core.measurements.statistics import ends_of, median
 from dashboard.core.measurements.verdicts import Inconclusive, name_of
 from dashboard.core.paths.words import describe_path
@@ -82,12 +82,12 @@ class LatencyChange:
 
 @dataclass(frozen=True, slots=True)
 class LatencyRow:
-    """A series that the baseline and at least one other report measured. ``words`` describes its path. ``medians`` has
-    the median of each report in µs, None for a report that did not measure the series."""
+    """A series that the baseline and at least one other report measured. ``look`` is how charts and tables show it.
+    ``medians`` has the median of each report in µs, None for a report that did not measure the series."""
 
     signature: str
     label: str
-    words: str
+    look: SeriesLabel
     mode: str
     medians: tuple[float | None, ...]
     changes: tuple[LatencyChange, ...]
@@ -139,9 +139,8 @@ def _compare_latency(reports: Sequence[ComparedReport]) -> tuple[tuple[LatencyRo
     """Returns a row for each series that the first report and at least one more report measured, and descriptions of
     the remaining series."""
     series_of = [series_by_signature(report.figures) for report in reports]
-    labels = label_signatures(dict.fromkeys(signature for series in series_of for signature in series))
-    rows, unmatched = [], []
-    for signature, label in labels.items():
+    compared, unmatched = [], []
+    for signature in dict.fromkeys(signature for series in series_of for signature in series):
         measured = [series.get(signature) for series in series_of]
         first = measured[0]
         changes = tuple(
@@ -156,8 +155,13 @@ def _compare_latency(reports: Sequence[ComparedReport]) -> tuple[tuple[LatencyRo
             median(block.center_us for block in one.blocks if block.counts) if one is not None else None
             for one in measured
         )
-        rows.append(LatencyRow(signature, first.label, label.words, first.mode, medians, changes))
-    return tuple(rows), tuple(unmatched)
+        compared.append((signature, first, medians, changes))
+    looks = label_signatures(signature for signature, *_rest in compared)
+    rows = tuple(
+        LatencyRow(signature, first.label, looks[signature], first.mode, medians, changes)
+        for signature, first, medians, changes in compared
+    )
+    return rows, tuple(unmatched)
 
 
 def _describe_unmatched(signature: str) -> str:
@@ -176,7 +180,7 @@ def _chart(letter: str, rows: Sequence[LatencyRow]) -> IntervalChart | None:
         ends, tail_ends = ends_of(difference.ci95_us), ends_of(difference.p99_ci95_us)
         lines.append(
             (
-                row.words,
+                row.look.words,
                 micros(row.medians[0]),
                 micros(row.medians[LETTERS.index(letter)]),
                 NOTHING if difference.delta_us is None else signed(difference.delta_us),
@@ -194,7 +198,7 @@ def _chart(letter: str, rows: Sequence[LatencyRow]) -> IntervalChart | None:
         "95 % interval of p99", "drift within a run", "verdict",
     )  # fmt: skip
     table = ChartTable(f"Medians of A and {letter} in microseconds, and their unpaired difference", head, tuple(lines))
-    labels = label_signatures(row.signature for row in rows)
+    labels = {row.signature: row.look for row in rows}
     return draw_intervals(f"Difference of the medians, {letter} to A (unpaired)", drawn, table, labels=labels)
 
 

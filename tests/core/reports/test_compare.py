@@ -65,6 +65,17 @@ def test_a_slower_run_is_slower_on_every_path_with_an_interval() -> None:
     assert comparison.unmatched == ()
 
 
+def test_a_series_has_the_same_mark_and_words_in_the_chart_and_in_both_tables() -> None:
+    # Only one report measured over HTTP: in a list of all series, the probe would distinguish two over one path.
+    more = make_run(MODES, (Probe.TCP_RR, Probe.HTTP))
+    comparison = compare_reports(two(CONTENTS[0], make_content("after", measurements=(more,))))
+    assert comparison.unmatched
+    (chart,) = comparison.charts
+    looks = {row.signature: (row.look.mark, row.look.dash, row.look.words) for row in comparison.latency}
+    assert {row.key: (row.mark, row.dash, row.words) for row in chart.rows} == looks
+    assert [line[0] for line in chart.table.body] == [row.look.words for row in comparison.latency]
+
+
 def test_lookups_of_different_names_are_not_compared() -> None:
     contents = []
     for name in ("localhost", "web.example"):

@@ -88,7 +88,7 @@ async def test_a_locked_step_names_the_step_to_do_first(lab_harness: LabHarness,
 
 async def test_a_step_is_in_progress_once_its_checks_have_run(lab_harness: LabHarness, me: Person) -> None:
     def first_stage(page: str) -> str:
-        return re.findall(r'<small class="stage[^"]*">([^<]+)<', page)[0]
+        return str(re.findall(r'<small class="stage[^"]*">([^<]+)<', page)[0])
 
     assert first_stage((await get(HOME, me)).text) == "open"
     url = await start(me, HOME)
