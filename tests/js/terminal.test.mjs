@@ -7,7 +7,9 @@ import {
 
 function outbox() {
   const sent = [];
-  return { sent, box: createOutbox((bytes) => sent.push(bytes)) };
+  const box = createOutbox((bytes) => sent.push(bytes));
+  box.open();
+  return { sent, box };
 }
 const bytes = (count, value = 120) => new Uint8Array(count).fill(value);
 const total = (parts) => parts.reduce((sum, one) => sum + one.length, 0);
@@ -58,9 +60,31 @@ test("after a lost connection no old input is sent", () => {
   const { sent, box } = outbox();
   box.push(bytes(40_000));
   box.reset();
+  box.open();
   const before = total(sent);
   box.push(bytes(3));
   assert.equal(total(sent), before + 3);
+});
+
+test("input waits as a whole until the terminal is live", () => {
+  const { sent, box } = outbox();
+  box.hold();
+  assert.equal(box.push(bytes(20_000)), true);
+  assert.equal(box.push(bytes(PASTE_BYTES)), false, "too much is refused while it waits, too");
+  box.took(0);
+  assert.equal(sent.length, 0);
+  box.open();
+  box.took(total(sent));
+  assert.equal(total(sent), 20_000);
+});
+
+test("Ctrl-C while input waits drops that input", () => {
+  const { sent, box } = outbox();
+  box.hold();
+  box.push(bytes(20_000));
+  box.push(bytes(1, 3));
+  box.open();
+  assert.deepEqual(sent.map((one) => [...one]), [[3]]);
 });
 
 test("splitting loses no bytes", () => {

@@ -20,20 +20,22 @@ export function split(bytes, most = TYPED_BYTES) {
 }
 
 /**
- * The queue of input: at most WINDOW_BYTES are sent before the shell acknowledges them, the rest waits. Ctrl-C drops what
- * waits. `send(bytes)` sends one message.
+ * The queue of input. It sends nothing before `open` is called, and at most WINDOW_BYTES before the shell acknowledges them;
+ * the rest waits. Ctrl-C drops what waits. `send(bytes)` sends one message.
  */
 export function createOutbox(send) {
   let waiting = [];
   let sent = 0;
   let taken = 0;
+  let isOpen = false;
+
+  function pass(bytes) {
+    sent += bytes.length;
+    send(bytes);
+  }
 
   function flow() {
-    while (waiting.length > 0 && sent - taken < WINDOW_BYTES) {
-      const next = waiting.shift();
-      sent += next.length;
-      send(next);
-    }
+    while (isOpen && waiting.length > 0 && sent - taken < WINDOW_BYTES) pass(waiting.shift());
   }
 
   return {
@@ -41,9 +43,10 @@ export function createOutbox(send) {
     push(bytes) {
       if (bytes.length === 1 && bytes[0] === INTERRUPT) {
         waiting = [];
-        sent += 1;
-        send(bytes);
-        return true;
+        if (isOpen) {
+          pass(bytes);
+          return true;
+        }
       }
       if (bytes.length + waiting.reduce((sum, one) => sum + one.length, 0) > PASTE_BYTES) return false;
       waiting.push(...split(bytes));
@@ -54,11 +57,20 @@ export function createOutbox(send) {
       taken = total;
       flow();
     },
+    open() {
+      isOpen = true;
+      flow();
+    },
+    /** Sends nothing until `open` is called again. */
+    hold() {
+      isOpen = false;
+    },
     /** Clears the queue for a new connection: what was sent may be lost, and the rest was meant for the old one. */
     reset() {
       waiting = [];
       sent = 0;
       taken = 0;
+      isOpen = false;
     },
   };
 }

@@ -1,6 +1,6 @@
 // The terminal next to a step. Its library is loaded when it is first opened; then it opens by itself on the next steps.
 
-import { addressOf, createOutbox, goesOn, isReport, roleOf, TYPED_BYTES } from "../../core/terminal/terminal.js";
+import { addressOf, createOutbox, goesOn, isReport, roleOf } from "../../core/terminal/terminal.js";
 import { keepStylesStrict } from "../../io/strict_styles.js";
 import { connectTerminal } from "../../io/terminal_socket.js";
 import { recall, remember } from "../../io/storage.js";
@@ -115,8 +115,8 @@ export function createTerminal(main) {
     const known = { run: "", at: 0, step: card.dataset.ofStep };
     const encoder = new TextEncoder();
     let live = false; // drawn output is newer than this window
-    let held = ""; // input typed while not live
-    let holds = true;
+    let holds = true; // input that is typed while not live waits
+    let refused = false; // input was refused since the last shell answered: its sentence stays
     let ended = "";
     let replayed = 0;
     let mine = { cols: 0, rows: 0 };
@@ -129,7 +129,6 @@ export function createTerminal(main) {
 
     const socket = connectTerminal(() => addressOf(card.dataset.terminal, known, mine), {
       opened() {
-        outbox.reset();
         holds = true;
         state("connecting", words.connecting);
       },
@@ -151,10 +150,12 @@ export function createTerminal(main) {
       lost() {
         // Input while disconnected is not sent to a later shell.
         live = holds = false;
-        held = "";
+        outbox.reset();
         state("lost", words.session.lost);
       },
       ended(why) {
+        outbox.reset();
+        if (!ended) live = holds = false;
         const gone = why === "gone" || why === "signedOut";
         state("lost", says.closed);
         setHidden(againButton, gone);
@@ -172,8 +173,10 @@ export function createTerminal(main) {
       // Earlier output may contain queries to a terminal, which were answered then.
       replayed = message.live;
       live = false;
+      outbox.hold();
       ended = "";
-      fail("");
+      if (!refused) fail("");
+      refused = false;
       setHidden(againButton, true);
       setHidden(slot(card, "terminal-recorded"), !message.recorded);
       resizeTo(message);
@@ -183,8 +186,7 @@ export function createTerminal(main) {
 
     function goLive() {
       live = true;
-      if (held) outbox.push(encoder.encode(held));
-      held = "";
+      outbox.open();
     }
 
     function resizeTo({ cols, rows }) {
@@ -212,17 +214,15 @@ export function createTerminal(main) {
     }
 
     terminal.onData((text) => {
-      if (!live) {
-        if (holds && !isReport(text)) held = (held + text).slice(0, TYPED_BYTES);
-        return;
-      }
-      if (ended) {
+      if (!live && (!holds || isReport(text))) return;
+      if (live && ended) {
         if (text === "\r" && !againButton.hidden) again();
         return;
       }
       const accepted = outbox.push(encoder.encode(text));
+      refused = !accepted && !live;
       if (!accepted) announce(says.tooMuch);
-      if (!accepted || !isReport(text)) fail(accepted ? "" : says.tooMuch);
+      if (!accepted || (live && !isReport(text))) fail(accepted ? "" : says.tooMuch);
     });
     terminal.onBinary((text) => {
       if (live && !ended) outbox.push(Uint8Array.from(text, (one) => one.charCodeAt(0)));
