@@ -3,6 +3,7 @@
 import codecs
 import errno
 import io
+import json
 import os
 import select
 import signal
@@ -10,7 +11,7 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, TypeGuard
 
 from django.conf import settings
 from django.core.management import call_command
@@ -48,6 +49,10 @@ def _replace_unencodable(error: UnicodeError) -> tuple[str, int]:
 
 
 codecs.register_error("netmodes.ascii", _replace_unencodable)
+
+
+def _cannot_encode_all(stream: TextIO) -> TypeGuard[io.TextIOWrapper]:
+    return isinstance(stream, io.TextIOWrapper) and stream.encoding.lower() != "utf-8"
 
 
 def _leave_closed_pipes() -> bool:
@@ -92,7 +97,7 @@ class NetmodesCommand(BaseCommand):
         if options.get("privileged_hosts"):
             os.environ[VARIABLE] = Runtime.PRIVILEGED
         for stream in (sys.stdout, sys.stderr):
-            if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower() != "utf-8":
+            if _cannot_encode_all(stream):
                 stream.reconfigure(errors="netmodes.ascii")
         try:
             result = super().execute(*args, **options)
@@ -127,8 +132,11 @@ class NetmodesCommand(BaseCommand):
         self.stderr.write(text, style_func=str)
 
     def print_json(self, value: object) -> None:
-        """Prints a value as a JSON document on stdout."""
-        sys.stdout.write(encode(value).decode() + "\n")
+        """Prints a value as a JSON document on stdout. If stdout is not UTF-8, the document contains ASCII only."""
+        document = encode(value).decode()
+        if _cannot_encode_all(sys.stdout):
+            document = json.dumps(json.loads(document))
+        sys.stdout.write(document + "\n")
         sys.stdout.flush()
 
     def migrate(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import sys
 from typing import Any
@@ -216,18 +217,21 @@ def test_reap_removes_what_sigkill_left_and_keeps_a_running_command(
     assert names(engine_host) == []
 
 
-def test_a_terminal_without_utf_8_shows_signs_in_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_without_utf_8_shows_signs_in_ascii_and_json_is_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
     class Printing(NetmodesCommand):
         """Prints the signs of a comparison."""
 
         def handle(self, *_args: Any, **_options: Any) -> None:
             self.stdout.write("≠ ◐ “é” …☃")
+            self.print_json({"text": "“é” ☃"})
 
     printed = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(printed, encoding="latin-1"))
     call_command(Printing())
     sys.stdout.flush()
-    assert printed.getvalue().decode("latin-1") == '! + "é" ...?\n'
+    text, document = printed.getvalue().decode("latin-1").splitlines()
+    assert text == '! + "é" ...?'
+    assert json.loads(document) == {"text": "“é” ☃"}
 
 
 def test_an_ordinary_user_gets_a_line_for_root_with_quotes_and_settings(
