@@ -41,7 +41,8 @@ class PodmanService:
 
     def on_machine(self, *command: str) -> str:
         """stdout of a command in the namespaces of the service."""
-        enter = ["nsenter", "-t", str(self.pid), "--net", "--mount", "--uts", "--", *command]
+        network = ["nsenter", f"--net={self.folder}/netns", "--", *command]
+        enter = ["nsenter", "-t", str(self.pid), "--mount", "--uts", "--", *network]
         return subprocess.run(enter, capture_output=True, text=True, timeout=30, check=True).stdout
 
     def podman(self, *arguments: str) -> str:

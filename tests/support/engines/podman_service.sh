@@ -23,6 +23,9 @@ for place in netns containers libpod; do
 done
 echo "nameserver 192.0.2.1" > "$folder/resolv.conf"
 mount --bind "$folder/resolv.conf" /etc/resolv.conf
+# Podman's main thread may later remain in the network namespace of a container.
+touch "$folder/netns"
+mount --bind /proc/self/ns/net "$folder/netns"
 
 exec podman --runtime "$runtime" --root "$folder/storage" --runroot "$folder/run" --tmpdir "$folder/tmp" \
     --storage-driver overlay --network-config-dir "$folder/networks" --cgroup-manager cgroupfs --events-backend file \

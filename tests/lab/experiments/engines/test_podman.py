@@ -141,6 +141,7 @@ async def test_every_path_that_is_offered_answers_and_the_nat_rules_prove_it(
     podman: PodmanService, podman_lab: LabHarness
 ) -> None:
     identity = await podman_lab.running(arms=list(ARMS), publish=["9080:80"])
+    await podman_lab.driver(identity).settled()
     rules = podman.on_machine("nft", "list", "ruleset")
     paths = traceable_paths(podman_lab.lab, identity)
     for key, path in paths.items():
